@@ -1,0 +1,145 @@
+"""What the reflector needs from a server: one list call, one watch call (client-go `ListerWatcher`).
+
+Guarantees asked of an implementation:
+- `list` returns one page and never follows `continue_token` itself; paging is the reflector's (`pager`).
+- `watch` returns once the response headers are in; events are then read from the `WatchStream`.
+- Errors are `kdash.informer.errors` and nothing else. Retries below the reflector (client-go's REST layer:
+  429/5xx with Retry-After, resets of a GET) belong to the implementation.
+- Both calls give up at once, raising `StopRequested`, when `cancel.cancelled` turns true: the implementation
+  registers a callback on `cancel` that tears the request down.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from kdash.informer.errors import ApiStatusError
+from kdash.informer.objects import KubeObject
+
+__all__ = ["CancelToken", "ListOptions", "ListPage", "ListerWatcher", "WatchEvent", "WatchStream"]
+
+
+class CancelToken:
+    """A one-way switch with callbacks; the stop channel of Go's context. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards _callbacks and the switch
+        self._callbacks: list[Callable[[], None]] = []
+        self._event = threading.Event()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._event.is_set()
+
+    def cancel(self) -> None:
+        """Switch, then run the callbacks once in this thread. Further calls do nothing."""
+        with self._lock:
+            if self._event.is_set():
+                return
+            self._event.set()
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+    def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Run `callback` on cancel (at once if that has happened); returns the way to take it back."""
+        with self._lock:
+            if not self._event.is_set():
+                self._callbacks.append(callback)
+                return lambda: self._forget(callback)
+        callback()
+        return lambda: None
+
+    def _forget(self, callback: Callable[[], None]) -> None:
+        with self._lock:
+            if callback in self._callbacks:
+                self._callbacks.remove(callback)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOptions:
+    """metav1.ListOptions as far as an informer uses it; empty values are not sent."""
+
+    resource_version: str = ""
+    resource_version_match: str = ""
+    limit: int = 0
+    continue_token: str = ""
+    label_selector: str = ""
+    field_selector: str = ""
+    timeout_seconds: int | None = None
+    allow_watch_bookmarks: bool = False
+    send_initial_events: bool = False
+
+
+@dataclass(slots=True)
+class ListPage:
+    """One page of a list. `items` carry apiVersion and kind of their own even where the wire omits them."""
+
+    items: Sequence[KubeObject]
+    resource_version: str = ""
+    continue_token: str = ""
+    remaining_item_count: int | None = None
+    size: int = 0
+    """Bytes of the body after decompression."""
+    kind: str = ""
+    """Kind of the list itself, e.g. `PodList` or `Table` (which a reflector rejects)."""
+    api_version: str = ""
+    shard_selector: str = ""
+
+
+class WatchEvent(NamedTuple):
+    """One event of a stream.
+
+    `type` is ADDED, MODIFIED, DELETED, BOOKMARK or ERROR. `object` is None only for ERROR, whose `status`
+    tells what happened. A complete line that cannot be decoded arrives as ERROR with code 500, as client-go's
+    stream watcher reports it; unknown event types do too.
+    """
+
+    type: str
+    object: KubeObject | None
+    status: ApiStatusError | None = None
+    size: int = 0
+    """Bytes of the event's line."""
+    initial_events_end: bool = False
+    """A BOOKMARK whose annotation k8s.io/initial-events-end is exactly "true"."""
+
+
+class WatchStream(Protocol):
+    """An open watch."""
+
+    def next_batch(self) -> Sequence[WatchEvent]:
+        """Block until at least one event is complete and return all complete ones, in order.
+
+        An empty sequence means that the stream is over: EOF, server time-out, a cut line, a reset, a read
+        time-out, or `stop`. After that every call returns an empty sequence. One reader thread only.
+        """
+
+    def stop(self) -> None:
+        """End the stream; wakes a blocked `next_batch`. Any thread, any number of times."""
+
+
+class ListerWatcher(Protocol):
+    """client-go `ListerWatcher`. Methods may be called from any thread; one call at a time per informer."""
+
+    def list(self, options: ListOptions, cancel: CancelToken) -> ListPage:
+        """Fetch one page. Raises `InformerError`s."""
+
+    def watch(self, options: ListOptions, cancel: CancelToken) -> WatchStream:
+        """Open a watch. Raises `InformerError`s for anything that happens before the response headers."""
+
+
+@dataclass(slots=True)
+class TweakedListerWatcher:
+    """A `ListerWatcher` whose options pass through `tweak` on every call (client-go `tweakListOptions`, FA-6)."""
+
+    inner: ListerWatcher
+    tweak: Callable[[ListOptions], ListOptions] = field(default=lambda options: options)
+
+    def list(self, options: ListOptions, cancel: CancelToken) -> ListPage:
+        return self.inner.list(self.tweak(options), cancel)
+
+    def watch(self, options: ListOptions, cancel: CancelToken) -> WatchStream:
+        return self.inner.watch(self.tweak(options), cancel)

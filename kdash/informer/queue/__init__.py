@@ -1,0 +1,1 @@
+"""Queue engines behind one protocol: `delta`, `real`, `real-atomic`."""

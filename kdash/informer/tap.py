@@ -1,0 +1,152 @@
+"""The tap: what the core tells an observer about its own work, at the moments of informer.md §4.
+
+Contract: `emit` is a bounded, non-blocking append of scalars (str, int, float, bool, None, tuples of those); it
+may be called under any lock of the core and never raises. Nothing that is emitted keeps an object of the cache
+alive. With `tap=None` a component makes one attribute test and behaves identically (X10).
+
+A record is the tuple `(seq, mono, kind, informer, thread, *fields)`; `FIELDS[kind]` names the fields in order.
+`cause` fields hold the `seq` of the record that led here: watch event → delta → pop → notification → handler.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from threading import get_ident
+from typing import Any, Protocol
+
+from kdash.informer.clock import Clock, SystemClock
+
+__all__ = ["FIELDS", "Record", "RingTap", "Tap", "as_dict"]
+
+Record = tuple[Any, ...]
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    # reflector -----------------------------------------------------------------------------------------
+    "reflector.session_start": ("session", "use_watch_list", "last_rv", "rv_unavailable"),
+    "reflector.session_end": ("session", "outcome", "error_class", "duration_s"),
+    # state: listing, watch-listing, watching, rewatch-open, backoff, stopped
+    "reflector.state": ("session", "state"),
+    "list.start": ("session", "rv", "rv_reason", "limit", "why_limit", "attempt"),
+    "list.page": ("session", "page_no", "items", "bytes", "has_continue", "remaining", "rv", "latency_s"),
+    "list.fallback_full": ("session", "page_no", "rv"),
+    "list.end": ("session", "ok", "error_class", "items", "pages", "paginated", "rv", "duration_s"),
+    "watchlist.start": ("session", "rv", "timeout_s"),
+    "watchlist.progress": ("session", "added", "modified", "deleted", "temp_size"),
+    "watchlist.bookmark": ("session", "rv", "items", "duration_s"),
+    "watchlist.retry": ("session", "reason", "delay_s"),
+    "watchlist.fallback": ("session", "error"),
+    "watch.open": ("session", "rv", "timeout_s", "bookmarks", "ok", "error_class", "latency_s", "reused_from_watchlist"),
+    "watch.event": ("session", "type", "key", "uid", "rv", "prev_rv", "bytes", "counted", "rejected_reason"),
+    "watch.bookmark": ("session", "rv", "initial_events_end"),
+    # reason: eof, very_short, error:<reason or code>, stop, resync_error; next: rewatch, backoff+rewatch, relist, stop
+    "watch.close": ("session", "lifetime_s", "events", "reason", "next", "handler_notified"),
+    "backoff.sleep": ("session", "site", "step", "base_s", "jittered_s", "cap_hit", "cancellable", "due_at"),
+    "backoff.wake": ("session", "site", "slept_s", "interrupted"),
+    "error": ("session", "stage", "class", "http_code", "reason", "message", "seen_by_watch_error_handler"),
+    # resync --------------------------------------------------------------------------------------------
+    "resync.timer_armed": ("session", "period_s", "due_at", "why"),
+    "resync.timer_stopped": ("session", "why"),
+    # decisions: tuple of (listener, requested_s, effective_s, next_before, due, next_after); forced: by `resync_now`
+    "resync.tick": ("tick", "lateness_s", "decisions", "needed", "forced"),
+    "resync.enqueued": ("tick", "engine", "known", "queued", "skipped_pending", "missing", "lock_wait_s", "duration_s"),
+    # queue ---------------------------------------------------------------------------------------------
+    "queue.enqueued": ("key", "type", "rv", "depth_keys", "depth_deltas", "depth_objects", "new_key", "cause"),
+    "queue.deduped": ("key", "kept", "dropped_type", "was_tombstone"),
+    "queue.delete_ignored": ("key", "reason"),
+    "queue.replace": ("rv", "items", "tombstones_from_queue", "tombstones_from_store", "atomic", "initial_population"),
+    "queue.transform": ("key", "ok", "error", "lost_rv"),
+    # keys: number of keys; key: the first one
+    "queue.popped": ("key", "keys", "deltas", "batch_end_reason", "in_initial_list", "waited_s", "depth_keys",
+                     "depth_deltas", "depth_objects", "cause"),
+    "queue.processed": ("key", "ok", "error", "duration_s"),
+    "queue.synced": ("initial_count",),
+    "queue.closed": ("depth",),
+    # store: op is add, update, delete, replace or bookmark ----------------------------------------------
+    "store.mutation": ("op", "key", "old_rv", "new_rv", "uid_changed", "size", "stored_size", "delta_type", "cause"),
+    "store.replaced": ("rv", "items", "deleted"),
+    # notifications: kind is add, update or delete -------------------------------------------------------
+    "notify.distribute": ("kind", "key", "rv", "is_sync", "delivered_to", "skipped", "cause"),
+    # wait_s: in the listener's buffer; ended_at = mono of the record; rv of the new (or deleted) object
+    "handler.start": ("listener", "kind", "key", "rv", "is_sync", "in_initial_list", "wait_s", "backlog", "cause"),
+    "handler.end": ("listener", "kind", "key", "rv", "old_rv", "is_sync", "in_initial_list", "tombstone", "wait_s",
+                    "run_s", "error", "backlog", "cause"),
+    "listener.added": ("listener", "requested_s", "effective_s", "warning", "late", "replayed"),
+    "listener.removed": ("listener", "dropped", "running"),
+    "listener.synced": ("listener", "initial_total", "duration_s"),
+    "listener.period": ("listener", "requested_s", "effective_s", "next_resync_at", "how"),
+    # what: created, started, synced, stopping, stopped, second_run_warning
+    "informer.lifecycle": ("what", "detail"),
+    "informer.check_period": ("old_s", "new_s", "by"),
+    "config.engine": ("engine", "client_go", "watch_list", "watch_list_reason"),
+    # transport (emitted by the ListerWatcher, which holds the same tap) ----------------------------------
+    # purpose: list, watch, watch-list, discovery, …; path with its query, no secrets in it
+    "api.start": ("request", "verb", "path", "purpose", "attempt"),
+    "api.headers": ("request", "code", "latency_s", "retry_after_s"),
+    "api.bytes": ("request", "bytes"),
+    # outcome: ok, error, closed (by the server), stopped (by kdash), cut, timeout, refused, reset
+    "api.end": ("request", "outcome", "code", "bytes", "duration_s", "error"),
+    # a read answered from the cache instead of the server: what kdash's own panes and listers did ----------
+    "cache.read": ("what", "count"),
+}
+
+
+class Tap(Protocol):
+    """Where the core's records go."""
+
+    def emit(self, kind: str, informer: str, *fields: Any) -> int:
+        """Append one record and return its sequence number (> 0). `fields` follow `FIELDS[kind]`."""
+
+
+class RingTap:
+    """A ring of the newest `size` records; the oldest are dropped when nobody drains it.
+
+    `emit` may be called from any thread. `drain` from one consumer. `dropped` counts what the ring lost.
+    """
+
+    def __init__(self, size: int = 1 << 18, clock: Clock | None = None) -> None:
+        clock = clock or SystemClock()
+        self.dropped = 0
+        self._next_seq = 1  # what the consumer expects next
+        self._ring: deque[Record] = deque(maxlen=size)
+        self._emit = self._make_emit(self._ring.append, itertools.count(1).__next__, clock.monotonic)
+
+    @staticmethod
+    def _make_emit(
+        append: Callable[[Record], None], count: Callable[[], int], now: Callable[[], float]
+    ) -> Callable[..., int]:
+        def emit(kind: str, informer: str, *fields: Any) -> int:
+            seq = count()
+            append((seq, now(), kind, informer, get_ident(), *fields))
+            return seq
+
+        return emit
+
+    def emit(self, kind: str, informer: str, *fields: Any) -> int:
+        return self._emit(kind, informer, *fields)  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    def drain(self, limit: int = 1 << 30) -> list[Record]:
+        """Take up to `limit` of the oldest records out of the ring."""
+        out: list[Record] = []
+        pop = self._ring.popleft
+        try:
+            for _ in range(min(limit, len(self._ring))):
+                out.append(pop())
+        except IndexError:  # the ring was shorter than it said: another drop came in between
+            pass
+        if out:
+            gap = out[-1][0] - self._next_seq + 1 - len(out)
+            self.dropped += max(gap, 0)
+            self._next_seq = out[-1][0] + 1
+        return out
+
+
+def as_dict(record: Record) -> dict[str, Any]:
+    """A record with its field names, for traces and tests."""
+    seq, mono, kind, informer, thread, *fields = record
+    return {"seq": seq, "mono": mono, "kind": kind, "informer": informer, "thread": thread,
+            **dict(zip(FIELDS[kind], fields, strict=True))}

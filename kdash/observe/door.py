@@ -1,0 +1,72 @@
+"""The narrow door through which the screen and the commands give orders (architecture.md, "Where data flows").
+
+A live cluster, the demo and later a replayed trace offer the same door. No method blocks longer than a few
+milliseconds except `start` and `stop`; none raises for what a user can cause: the answer is an `Outcome`.
+Any thread may call any method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kdash.probe.objects import ObjectRef
+from kdash.probe.snapshot import Snapshot
+
+__all__ = ["Observation", "Outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an order, in one sentence for the toast and the event log."""
+
+    ok: bool
+    text: str
+    extension: bool = False
+    """True when client-go has no such thing: shown as "kdash extension"."""
+
+
+class Observation(Protocol):
+    """What can be seen and done. `objects` and `events` are the probe's `ObjectIndex` and `EventLog`."""
+
+    is_demo: bool
+
+    @property
+    def objects(self) -> Any: ...
+
+    @property
+    def events(self) -> Any: ...
+
+    def start(self) -> None:
+        """Connect and start the informers in the background; returns at once. Failures become states."""
+
+    def stop(self, timeout_s: float = 1.0) -> None:
+        """Stop everything; returns within `timeout_s` even when a server hangs or a handler is stuck."""
+
+    def now(self) -> float:
+        """The observation's monotonic clock."""
+
+    def snapshot(self) -> Snapshot:
+        """The picture of now."""
+
+    def read_object(self, ref: ObjectRef) -> Mapping[str, Any] | None:
+        """The cached object, decoded, Secret values replaced; None when it is not in the cache. No request."""
+
+    def summary(self, ref: ObjectRef) -> str:
+        """A short status word of the object (pods: the phase or waiting reason; deployments: ready/wanted)."""
+
+    def resync_now(self, handler: str | None = None) -> Outcome: ...
+
+    def relist(self) -> Outcome: ...
+
+    def rewatch(self) -> Outcome: ...
+
+    def set_resync_period(self, period_s: float, handler: str | None = None) -> Outcome:
+        """`handler=None`: every handler that resyncs. 0 turns it off."""
+
+    def add_handler(self, name: str, delay_s: float = 0.0, period_s: float | None = None) -> Outcome: ...
+
+    def remove_handler(self, name: str) -> Outcome: ...
+
+    def set_queue(self, engine: str) -> Outcome: ...

@@ -1,0 +1,263 @@
+"""The frozen picture of an observation at one instant: all that the screen and `kdash snapshot` see.
+
+Every value is a scalar, a string already free of control characters, or a tuple of such records. Times are
+monotonic instants of the observation's clock (`*_at`) or seconds (`*_s`); None means "does not apply".
+Large things (the object tree, the event log) are not copied into a snapshot: they are the probe's own
+single-writer structures, read by the screen for the rows that are visible (`probe.objects`, `probe.events`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = [
+    "ApiView",
+    "HandlerView",
+    "InformerView",
+    "PipelineView",
+    "QueueRow",
+    "QueueView",
+    "RequestRow",
+    "ResyncHand",
+    "ResyncView",
+    "Snapshot",
+    "StateView",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StateView:
+    """The state word of the header and the sentence behind it (screen.md §3)."""
+
+    word: str = "STARTING"
+    """LIVE, SYNCING, RETRY, DENIED, STALE, STOPPED, STARTING or REPLAY (PAUSED and HELD are the screen's)."""
+    detail: str = ""
+    """One clear sentence, e.g. what RBAC rule to ask for; "" when all is well."""
+    retry_at: float | None = None
+    """When the reflector tries again."""
+    retry_no: int = 0
+    exit_code: int = 0
+    """What a command without a screen would exit with: 0, 1, 3 (no connection) or 4 (denied)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InformerView:
+    """One informer: its resource and where its reflector is."""
+
+    name: str
+    """The resource as kubectl writes it: `pods`, `deployments.apps`."""
+    scope: str = ""
+    """`-A`, `-n dev`, plus selectors."""
+    state: str = ""
+    """Reflector state: listing, watch-listing, watching, rewatch-open, backoff, stopped."""
+    synced: bool = False
+    objects: int = 0
+    received: int = 0
+    """Objects received so far by a list or watch-list that is under way."""
+    pages: int = 0
+    resource_version: str = ""
+    last_event_at: float | None = None
+    watching_since: float | None = None
+    watch_timeout_s: float | None = None
+    lists: int = 0
+    watches: int = 0
+    relists: int = 0
+    """Full state fetches after the first, whatever the transport."""
+    reconnects: int = 0
+    bookmarks: int = 0
+    last_bookmark_at: float | None = None
+    backoff_until: float | None = None
+    backoff_step: int = 0
+    last_list_s: float | None = None
+    last_list_items: int = 0
+    last_relist_reason: str = ""
+    last_error: str = ""
+    engine: str = "delta"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineView:
+    """The five stages, summed over the informers."""
+
+    watch_rate: float = 0.0
+    """Watch events per second, over the last seconds."""
+    delta_rate: float = 0.0
+    pop_rate: float = 0.0
+    notify_rate: float = 0.0
+    watch_total: int = 0
+    delta_total: int = 0
+    pop_total: int = 0
+    notify_total: int = 0
+    held_by: str = ""
+    """The stage that holds things up, in words: "" | "API server: retry in 8s" | "handler slow: 118 pending"."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    key: str
+    deltas: str
+    """`Updated` or `Added Updated ×3`."""
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    engine: str = "delta"
+    title: str = "DeltaFIFO"
+    client_go: str = "client-go ≤ 1.32"
+    keys: int = 0
+    deltas: int = 0
+    objects: int = 0
+    peak: int = 0
+    in_rate: float = 0.0
+    out_rate: float = 0.0
+    head: tuple[QueueRow, ...] = ()
+    history: tuple[int, ...] = ()
+    """Entries put in, per second, oldest first, 60 of them."""
+    last_pop_at: float | None = None
+    waited_p50_s: float = 0.0
+    waited_p99_s: float = 0.0
+    last_wave: str = ""
+    """The last burst in words: "resync: 42 Sync deltas, 0 API requests", "relist: 42 Replaced, 1 LIST"."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncHand:
+    """One handler's hand of the resync clock."""
+
+    handler: str
+    informer: str
+    asked_s: float
+    """0 = none asked."""
+    effective_s: float
+    """0 = never."""
+    due_at: float | None
+    """Its own due time."""
+    fires_at: float | None
+    """The first tick at or after its due time: when it really fires."""
+    ticks_until: int | None
+    badge: str = ""
+    """`^min` raised to the check period, `1s floor`, `ignored` (the informer does no resync)."""
+    fires: int = 0
+    """Resync waves it has got."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncView:
+    check_period_s: float = 0.0
+    """0: no timer at all."""
+    armed: bool = False
+    next_tick_at: float | None = None
+    why_stopped: str = ""
+    """Why there is no timer now: "starts when the watch opens", "restarts after relist", …"""
+    drift_s: float = 0.0
+    ticks: int = 0
+    waves: int = 0
+    """Ticks that replayed the cache."""
+    last_tick_at: float | None = None
+    last_wave_size: int = 0
+    skipped_pending: int = 0
+    hands: tuple[ResyncHand, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerView:
+    name: str
+    informer: str
+    calls: int = 0
+    adds: int = 0
+    updates: int = 0
+    """Updates that changed something (RV differs)."""
+    deletes: int = 0
+    syncs: int = 0
+    """Updates with equal RV: resync, or unchanged objects of a relist."""
+    p50_s: float = 0.0
+    p95_s: float = 0.0
+    p99_s: float = 0.0
+    max_s: float = 0.0
+    wait_p50_s: float = 0.0
+    wait_p99_s: float = 0.0
+    pending: int = 0
+    running_since: float | None = None
+    busy: float = 0.0
+    """Share of the last seconds spent in callbacks, 0..1."""
+    growth_per_s: float = 0.0
+    drains_in_s: float | None = None
+    """None with pending > 0 and growth >= 0: never drains at this rate."""
+    errors: int = 0
+    last_error: str = ""
+    slow: bool = False
+    slow_limit_s: float = 0.1
+    synced: bool = False
+    initial_left: int = 0
+    worst: str = ""
+    """`default/web OnUpdate 1.2s` of the slowest call."""
+    worst_at: float | None = None
+    p99_history: tuple[float, ...] = ()
+    pending_history: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    request: int
+    at: float
+    verb: str
+    """LIST, WATCH, WATCHLIST or GET."""
+    path: str
+    code: int | None
+    took_s: float | None
+    """None while it is open."""
+    bytes: int
+    open: bool
+    events: int = 0
+    bookmarks: int = 0
+    timeout_s: float | None = None
+    error: str = ""
+    last_byte_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiView:
+    requests: int = 0
+    """All requests to the server since the start, retries included. Stands still during a resync."""
+    lists: int = 0
+    watches: int = 0
+    bytes: int = 0
+    errors: int = 0
+    throttled: int = 0
+    """Answers 429."""
+    open_watches: int = 0
+    rows: tuple[RequestRow, ...] = ()
+    """The newest requests, oldest first."""
+    bytes_history: tuple[int, ...] = ()
+    bytes_rate: float = 0.0
+    served_notifications: int = 0
+    """Notifications handlers got without a request: resync replays and late-join replays."""
+    served_reads: int = 0
+    """Reads answered from the cache (object views, listers)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything at one instant."""
+
+    mono: float = 0.0
+    wall: float = 0.0
+    source: str = ""
+    """`demo` or the context's name."""
+    is_demo: bool = False
+    banner: str = ""
+    """One line worth telling once, e.g. that no cluster was found."""
+    state: StateView = field(default_factory=StateView)
+    informers: tuple[InformerView, ...] = ()
+    pipeline: PipelineView = field(default_factory=PipelineView)
+    queue: QueueView = field(default_factory=QueueView)
+    resync: ResyncView = field(default_factory=ResyncView)
+    handlers: tuple[HandlerView, ...] = ()
+    api: ApiView = field(default_factory=ApiView)
+    objects: int = 0
+    resource_version: str = ""
+    last_event_at: float | None = None
+    events_total: int = 0
+    """Lines ever written to the event log."""
+    tap_dropped: int = 0

@@ -1,81 +1,221 @@
-"""KubeObject: one object from a server, kept as bytes until someone looks inside (architecture.md §4)."""
+"""KubeObject: one object from a server, kept as bytes until someone looks inside (architecture.md §4).
+
+Contract:
+- A few header fields are decoded when the object is made; everything else decodes on access, and the result
+  is not kept: who needs `obj["spec"]` twice keeps it.
+- An object never changes for its users. `pack` swaps its private bytes for compressed ones in one assignment,
+  so the object in the cache, in a handler and in a resync stay one and the same.
+- Equality and hash follow key, uid and resourceVersion: the server gives each content a version of its own.
+- Safe in any number of threads. Holds only bytes and scalars, so the garbage collector never visits it.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from datetime import datetime
+from sys import intern
 from typing import Any
 
+import msgspec
+from msgspec.structs import force_setattr
 
-class KubeObject:
-    """SKELETON: replaced by the packed implementation; the public surface below stays.
+from kdash.informer import object_decoding as decoding
+from kdash.informer.packing import PACKED_MARK, Codec, Packer
 
-    Immutable for its users. Header fields are plain attributes; everything else decodes on access and the
-    result is not kept.
+__all__ = ["KubeObject"]
+
+_decode_header = decoding.header_decoder.decode
+
+
+class KubeObject(msgspec.Struct, frozen=True, eq=False, gc=False, repr_omit_defaults=True):
+    """One object. Make it with `from_bytes` or `from_dict`; read it like a dict, or through its properties.
+
+    Mapping access never gives out shared state: each access decodes anew, so results may be changed freely.
     """
 
-    __slots__ = ("api_version", "kind", "name", "namespace", "raw_json", "resource_version", "uid")
-
-    def __init__(self, raw_json: bytes, api_version: str = "", kind: str = "") -> None:
-        data = json.loads(raw_json)
-        meta = data.get("metadata") or {}
-        self.raw_json = raw_json
-        self.api_version: str = data.get("apiVersion") or api_version
-        self.kind: str = data.get("kind") or kind
-        self.namespace: str = meta.get("namespace") or ""
-        self.name: str = meta.get("name") or ""
-        self.uid: str = meta.get("uid") or ""
-        self.resource_version: str = meta.get("resourceVersion") or ""
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    key: str
+    """`namespace/name`, or `name` when there is no namespace (client-go `MetaNamespaceKeyFunc`)."""
+    size: int
+    """Bytes of the object's JSON."""
+    _stored: bytes
+    _codec: Codec | None = None
 
     @classmethod
-    def from_bytes(cls, raw: bytes, api_version: str = "", kind: str = "") -> KubeObject:
+    def from_bytes(cls, raw: bytes | msgspec.Raw, api_version: str = "", kind: str = "") -> KubeObject:
         """From the JSON of one object; `api_version` and `kind` fill in where the JSON has none.
 
         Raises `DecodeError` when the bytes are no JSON object or its metadata is malformed.
         """
-        return cls(raw, api_version, kind)
+        try:
+            header = _decode_header(raw)
+        except decoding.DECODING_ERRORS as error:
+            raise decoding.malformed(error) from None
+        meta = header.metadata or decoding.NO_METADATA
+        namespace, name = meta.namespace, meta.name or ""
+        if namespace:
+            namespace = intern(namespace)
+            key = f"{namespace}/{name}"
+        else:
+            namespace, key = "", name
+        if (header.kind or not kind) and (header.api_version or not api_version):
+            kind, api_version = header.kind or "", header.api_version or ""
+        else:
+            missing = "" if header.api_version else api_version, "" if header.kind else kind
+            raw = decoding.with_type(raw, *missing)
+            kind, api_version = header.kind or kind, header.api_version or api_version
+        return cls(
+            intern(api_version), intern(kind), namespace, name, meta.uid or "", meta.resource_version or "",
+            key, len(raw), raw if type(raw) is bytes else bytes(raw),
+        )  # fmt: skip
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> KubeObject:
-        return cls(json.dumps(data, separators=(",", ":")).encode())
+    def from_dict(cls, data: Mapping[str, Any]) -> KubeObject:
+        """From decoded JSON. Raises `DecodeError` like `from_bytes`, TypeError for values JSON has not."""
+        return cls.from_bytes(msgspec.json.encode(data))
 
-    @property
-    def key(self) -> str:
-        """`namespace/name`, or `name` when there is no namespace (client-go `MetaNamespaceKeyFunc`)."""
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
-
-    @property
-    def labels(self) -> dict[str, str]: ...  # type: ignore[empty-body]
-    @property
-    def annotations(self) -> dict[str, str]: ...  # type: ignore[empty-body]
-    @property
-    def owner_references(self) -> list[dict[str, Any]]: ...  # type: ignore[empty-body]
-    @property
-    def size(self) -> int:
-        """Bytes of the object's JSON."""
-        return len(self.raw_json)
-
-    @property
-    def stored_size(self) -> int:
-        """Bytes it takes in the cache (compressed)."""
-        return len(self.raw_json)
-
-    def to_dict(self) -> dict[str, Any]:
-        """A fresh decoded copy; the caller may change it."""
-        return json.loads(self.raw_json)  # type: ignore[no-any-return]
+    # bytes ---------------------------------------------------------------------------------------------
 
     def to_json(self) -> bytes:
         """The object's JSON bytes (unpacked)."""
-        return self.raw_json
+        stored = self._stored  # read before _codec: `pack` writes them in the other order
+        if stored[0] != PACKED_MARK:
+            return stored
+        codec = self._codec
+        assert codec is not None
+        return codec.unpack(stored)
+
+    @property
+    def stored_size(self) -> int:
+        """Bytes it takes in the cache: fewer than `size` once packed."""
+        return len(self._stored)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the bytes are compressed at present."""
+        return self._stored[0] == PACKED_MARK
+
+    def pack(self, packer: Packer) -> bool:
+        """Compress the bytes in place; False when they are packed already or would not get smaller.
+
+        Others may read the object meanwhile. Not for two threads at once on one object.
+        """
+        stored = self._stored
+        if stored[0] == PACKED_MARK:
+            return False
+        packed = packer.pack(stored)
+        if packed is None:
+            return False
+        force_setattr(self, "_codec", packed[0])
+        force_setattr(self, "_stored", packed[1])
+        return True
+
+    def packed(self, packer: Packer) -> KubeObject:
+        """An equal object that is packed (where packing pays)."""
+        twin = self.__copy__()
+        twin.pack(packer)
+        return twin
+
+    # content -------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """A fresh decoded copy; the caller may change it."""
+        return decoding.decode_object(self.to_json())
 
     def __getitem__(self, field: str) -> Any:
-        return self.to_dict()[field]
+        value = decoding.decode_fields(self.to_json())[field]
+        return decoding.decode_value(value)
 
     def get(self, field: str, default: Any = None) -> Any:
-        return self.to_dict().get(field, default)
+        """A top-level field, decoded, or `default`."""
+        value = decoding.decode_fields(self.to_json()).get(field)
+        return default if value is None else decoding.decode_value(value)
 
     def __contains__(self, field: object) -> bool:
-        return field in self.to_dict()
+        return field in decoding.decode_fields(self.to_json())
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.to_dict())
+        return iter(decoding.decode_fields(self.to_json()))
+
+    def __len__(self) -> int:
+        return len(decoding.decode_fields(self.to_json()))
+
+    def __bool__(self) -> bool:
+        return True
+
+    def keys(self) -> KeysView[str]:
+        """The top-level fields."""
+        return decoding.decode_fields(self.to_json()).keys()
+
+    def values(self) -> ValuesView[Any]:
+        """The top-level values, decoded."""
+        return self.to_dict().values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """The top-level fields with their decoded values."""
+        return self.to_dict().items()
+
+    # metadata ------------------------------------------------------------------------------------------
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """metadata.labels; empty when there are none, or when they are no strings."""
+        return decoding.decode_strings(self.to_json(), decoding.labels_decoder)
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """metadata.annotations, like `labels`."""
+        return decoding.decode_strings(self.to_json(), decoding.annotations_decoder)
+
+    @property
+    def owner_references(self) -> list[dict[str, Any]]:
+        """metadata.ownerReferences, each with apiVersion, kind, name, uid and, where set, controller."""
+        return decoding.decode_metadata(self.to_json()).owner_references or []
+
+    @property
+    def creation_timestamp(self) -> datetime | None:
+        """metadata.creationTimestamp; None when there is none."""
+        return decoding.timestamp(decoding.decode_metadata(self.to_json()).creation_timestamp)
+
+    @property
+    def deletion_timestamp(self) -> datetime | None:
+        """metadata.deletionTimestamp: set while the object waits for its finalizers; None when it lives."""
+        return decoding.timestamp(decoding.decode_metadata(self.to_json()).deletion_timestamp)
+
+    @property
+    def generation(self) -> int:
+        """metadata.generation, 0 when there is none."""
+        return decoding.decode_metadata(self.to_json()).generation or 0
+
+    # identity ------------------------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(other) is not KubeObject:
+            return NotImplemented
+        return (self.key, self.uid, self.resource_version) == (other.key, other.uid, other.resource_version)
+
+    def __hash__(self) -> int:
+        return hash((self.key, self.uid, self.resource_version))
+
+    def __repr__(self) -> str:
+        kind = self.kind or "KubeObject"
+        return f"<{kind} {self.key} uid={self.uid} rv={self.resource_version} {self.size} B>"
+
+    def __copy__(self) -> KubeObject:
+        return KubeObject(
+            self.api_version, self.kind, self.namespace, self.name, self.uid, self.resource_version, self.key,
+            self.size, self.to_json(),
+        )  # fmt: skip
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KubeObject:
+        return self.__copy__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return KubeObject.from_bytes, (self.to_json(), self.api_version, self.kind)

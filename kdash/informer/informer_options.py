@@ -1,0 +1,57 @@
+"""How a shared informer is made (client-go `SharedIndexInformerOptions`, plus what kdash injects).
+
+Contract: plain values, read when the informer is made; changing them later does nothing. Periods are seconds.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kdash.informer.clock import Clock
+from kdash.informer.indexer import Indexers
+from kdash.informer.metrics import InformerMetrics
+from kdash.informer.resources import ResourceInfo
+from kdash.informer.tap import Tap
+
+__all__ = ["CLIENT_GO_VERSIONS", "SharedIndexInformerOptions"]
+
+CLIENT_GO_VERSIONS = {"delta": "≤ 1.32", "real": "1.33 to 1.35", "real-atomic": "1.36 on"}
+"""Which releases of client-go run each queue engine by default."""
+
+
+@dataclass(slots=True, kw_only=True)
+class SharedIndexInformerOptions:
+    """Everything optional about a `SharedIndexInformer`."""
+
+    name: str = ""
+    """What tap records and logs call the informer; the resource's name by default."""
+    resource: ResourceInfo | None = None
+    """What is listed: events of another kind are skipped. None: no such filter."""
+    resync_period_s: float = 0.0
+    """Default resync period of the handlers and first value of the check period; 0: no resync, ever."""
+    relist_period_s: float = 0.0
+    """kdash extension: force a relist this often; 0: never."""
+    indexers: Indexers = field(default_factory=dict)
+    """Index functions by name, e.g. `{"namespace": meta_namespace_index_func}`."""
+    queue: str = "delta"
+    """`delta`, `real` or `real-atomic`."""
+    watch_list: bool = True
+    """Fetch the state by a streaming watch where the server can (client-go gate WatchListClient)."""
+    page_size: int = 0
+    """Objects per page of a list; 0: what client-go chooses."""
+    min_watch_timeout_s: float = 300.0
+    """Lower end of the time-out asked for a watch."""
+    key_func: Callable[[Any], str] | None = None
+    """Key of an object, if not `namespace/name`."""
+    packed: bool = True
+    """Keep the cached objects compressed."""
+    crash_through: bool = False
+    """A handler that raises ends its thread with the exception, instead of being logged and paused for 1 s.
+    """
+    tap: Tap | None = None
+    clock: Clock | None = None
+    rng: random.Random | None = None
+    metrics: InformerMetrics | None = None

@@ -1,0 +1,24 @@
+"""The command `kdash`. `--version` answers without importing anything else."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    arguments = sys.argv[1:]
+    if arguments in (["--version"], ["-V"]):
+        from kdash import __version__
+
+        sys.stdout.write(f"kdash {__version__} (not kdash-rs)\n")
+        return
+    from kdash.cli.app import run
+
+    sys.exit(run(arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""The narrow door through which the screen and the commands give orders (architecture.md, "Where data flows").
+"""The narrow door through which the screen and the commands give orders to informers.
 
 A live cluster, the demo and later a replayed trace offer the same door. No method blocks longer than a few
 milliseconds except `start` and `stop`; none raises for what a user can cause: the answer is an `Outcome`.
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from kdash.probe.objects import ObjectRef
 from kdash.probe.snapshot import Snapshot
 
-__all__ = ["Observation", "Outcome"]
+__all__ = ["Observation", "Outcome", "UiOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,18 @@ class Outcome:
     text: str
     extension: bool = False
     """True when client-go has no such thing: shown as "kdash extension"."""
+
+
+@dataclass(frozen=True, slots=True)
+class UiOptions:
+    """How the command line wants the dashboard; None: the screen decides."""
+
+    refresh_hz: float = 10.0
+    theme: str | None = None
+    ascii: bool | None = None
+    """Only ASCII characters; None: when the locale is not UTF-8."""
+    mouse: bool = True
+    reduced_motion: bool = False
 
 
 class Observation(Protocol):
@@ -51,10 +63,10 @@ class Observation(Protocol):
         """The picture of now."""
 
     def read_object(self, ref: ObjectRef) -> Mapping[str, Any] | None:
-        """The cached object, decoded, Secret values replaced; None when it is not in the cache. No request."""
+        """The cached object, decoded, Secret values hidden; None when it is not cached. No request."""
 
     def summary(self, ref: ObjectRef) -> str:
-        """A short status word of the object (pods: the phase or waiting reason; deployments: ready/wanted)."""
+        """A short status word of the object (pods: phase or waiting reason; deployments: ready/wanted)."""
 
     def resync_now(self, handler: str | None = None) -> Outcome: ...
 

@@ -89,7 +89,7 @@ class PipelineView:
     pop_total: int = 0
     notify_total: int = 0
     held_by: str = ""
-    """The stage that holds things up, in words: "" | "API server: retry in 8s" | "handler slow: 118 pending"."""
+    """What holds things up, in words: "", "API server: retry in 8s" or "handler slow: 118 pending"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,106 @@
+"""The command tree, and the one place where failures become a sentence and an exit code.
+
+Exit codes: 0 fine, 1 failed, 2 usage, 3 no connection, 4 denied, 130 interrupted. No traceback is shown.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from kdash.cli.dashboard import dashboard
+from kdash.cli.demo import demo
+from kdash.cli.failure import FAILED, FINE, INTERRUPTED, USAGE, CommandFailed
+from kdash.cli.snapshot import snapshot
+from kdash.cli.trace import trace
+from kdash.probe.text import shorten
+
+__all__ = ["app", "run"]
+
+
+class DashboardByDefault(click.Group):
+    """`kdash [RESOURCE…]` is `kdash dashboard [RESOURCE…]`; options may stand before a command's name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] in ("-h", "--help", "--version"):
+            return super().parse_args(ctx, args)
+        at = _first_word(args)
+        if at is not None and args[at] in self.commands:
+            args = [args[at], *args[:at], *args[at + 1 :]]
+        else:
+            args = [str(dashboard.name), *args]
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage("kdash", "[RESOURCE]... [OPTIONS]")
+        formatter.write_usage("kdash", "COMMAND [ARGS]...", prefix="       ")
+
+
+def _first_word(args: Sequence[str]) -> int | None:
+    """Where the first argument stands that is no option and no option's value."""
+    with_value = {
+        name for option in dashboard.params if isinstance(option, click.Option) and not option.is_flag
+        for name in option.opts
+    }
+    skip = False
+    for at, argument in enumerate(args):
+        if skip:
+            skip = False
+        elif argument == "--":
+            return None
+        elif argument.startswith("-") and argument != "-":
+            skip = argument in with_value
+        else:
+            return at
+    return None
+
+
+@click.group(cls=DashboardByDefault, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kdash", message="kdash %(version)s (not kdash-rs)")
+def app() -> None:
+    """See the inside of a Kubernetes informer while it works.
+
+    `kdash pods` opens the dashboard on the cluster that kubectl would use, `kdash demo` on an embedded API
+    server. `kdash pods --help` lists the dashboard's options. kdash only reads: it gets, lists and watches.
+    """
+
+
+for _command in (dashboard, demo, snapshot, trace):
+    app.add_command(_command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code."""
+    try:
+        code = app.main(list(arguments), prog_name="kdash", standalone_mode=False)
+        sys.stdout.flush()
+    except CommandFailed as failure:
+        _say(str(failure))
+        return failure.exit_code
+    except click.ClickException as error:
+        _say_usage(error)
+        return USAGE if isinstance(error, click.UsageError) else FAILED
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone: nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except Exception as error:
+        _say(f"internal error, please report it: {type(error).__name__}: {error}")
+        return FAILED
+    return code if isinstance(code, int) else FINE
+
+
+def _say(sentence: str) -> None:
+    click.echo(f"kdash: {shorten(sentence, 800)}", err=True)
+
+
+def _say_usage(error: click.ClickException) -> None:
+    sentence = error.format_message().rstrip()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        path = error.ctx.command_path.replace(f" {dashboard.name}", "")
+        sentence = f"{sentence.rstrip('.')}; {path} --help tells what there is"
+    _say(sentence)

@@ -1,0 +1,52 @@
+"""`kdash [RESOURCE…]`: the dashboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kdash.cli.failure import CommandFailed
+from kdash.cli.options import (
+    cluster_options,
+    core_options,
+    given,
+    resource_arguments,
+    ui_options,
+    ui_options_of,
+)
+
+if TYPE_CHECKING:
+    from kdash.observe.door import UiOptions
+    from kdash.observe.live import LiveObservation
+
+__all__ = ["dashboard", "show"]
+
+
+@click.command(hidden=True)
+@resource_arguments
+@cluster_options
+@core_options
+@ui_options
+def dashboard(**values: Any) -> int:
+    """Observe RESOURCEs (default: pods) of the cluster that kubectl would use.
+
+    Without any cluster configuration the demo starts. A cluster that does not answer is tried again.
+    """
+    options = given(values)
+    observation = options.open_cluster() if options.names_a_cluster() else options.open_cluster_or_demo()
+    return show(observation, ui_options_of(values))
+
+
+def show(observation: LiveObservation, options: UiOptions) -> int:
+    """Run the dashboard until the user leaves it; a configuration that cannot work is told once more."""
+    from kdash.ui import run_dashboard
+
+    try:
+        code = run_dashboard(observation, options)
+        state = observation.failure
+    finally:
+        observation.stop()
+    if state is not None and state.exit_code:
+        raise CommandFailed(state.detail, state.exit_code)
+    return int(code)

@@ -1,0 +1,96 @@
+"""`kdash snapshot [RESOURCE…]`: sync, print the state of every stage, leave."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kdash.cli.options import (
+    cluster_options,
+    core_options,
+    demo_options,
+    duration_option,
+    given,
+    resource_arguments,
+)
+from kdash.cli.waiting import wait_synced
+from kdash.probe.text import duration, plural
+
+if TYPE_CHECKING:
+    from kdash.probe.snapshot import Snapshot
+
+__all__ = ["snapshot", "table"]
+
+
+@click.command()
+@resource_arguments
+@cluster_options
+@core_options
+@demo_options
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--demo", is_flag=True, help="Observe the embedded demo server instead of a cluster.")
+@duration_option("--timeout", default="30s", show_default=True, help="Give up after this.")
+def snapshot(output: str, demo: bool, timeout: float, **values: Any) -> int:
+    """Sync RESOURCEs (default: pods), print the state of every stage, and leave.
+
+    In JSON, instants (…_at, …_since, …_until) are seconds of a monotonic clock that reads `mono` when the wall
+    clock reads `wall`.
+    """
+    options = given(values)
+    observation = options.open_demo(quiet=True) if demo else options.open_cluster(quiet=True)
+    observation.start()
+    try:
+        picture = wait_synced(observation, timeout)
+    finally:
+        observation.stop()
+    if output == "json":
+        click.echo(json.dumps(dataclasses.asdict(picture), indent=2, ensure_ascii=False))
+    else:
+        click.echo(table(picture))
+    return 0
+
+
+def table(picture: Snapshot) -> str:
+    """The snapshot as aligned text."""
+    blocks = [f"{picture.source}  {picture.state.word}  {plural(picture.objects, 'object')}"]
+    blocks.append(_columns(
+        ("INFORMER", "SCOPE", "STATE", "OBJECTS", "RV", "LISTS", "WATCHES", "RELISTS", "SYNC"),
+        [(i.name, i.scope, i.state, i.objects, i.resource_version, i.lists, i.watches, i.relists,
+          "-" if i.last_list_s is None else duration(i.last_list_s)) for i in picture.informers],
+    ))  # fmt: skip
+    queue = picture.queue
+    blocks.append(_columns(
+        ("QUEUE", "KEYS", "DELTAS", "PEAK", "IN", "OUT", "WAIT P50", "WAIT P99"),
+        [(queue.title, queue.keys, queue.deltas, queue.peak, picture.pipeline.delta_total,
+          picture.pipeline.pop_total, duration(queue.waited_p50_s), duration(queue.waited_p99_s))],
+    ))  # fmt: skip
+    hands = {(hand.informer, hand.handler): hand for hand in picture.resync.hands}
+    rows = []
+    for handler in picture.handlers:
+        hand = hands.get((handler.informer, handler.name))
+        resync = duration(hand.effective_s) if hand is not None and hand.effective_s else "off"
+        rows.append((
+            handler.name, handler.informer, handler.calls, handler.adds, handler.updates, handler.deletes,
+            handler.syncs, duration(handler.p50_s), duration(handler.p99_s), handler.pending, resync,
+        ))  # fmt: skip
+    blocks.append(_columns(
+        ("HANDLER", "INFORMER", "CALLS", "ADD", "UPDATE", "DELETE", "SYNC", "P50", "P99", "PENDING",
+         "RESYNC"),
+        rows,
+    ))  # fmt: skip
+    api = picture.api
+    blocks.append(_columns(
+        ("REQUESTS", "LISTS", "WATCHES", "OPEN", "BYTES", "ERRORS", "429S"),
+        [(api.requests, api.lists, api.watches, api.open_watches, api.bytes, api.errors, api.throttled)],
+    ))  # fmt: skip
+    return "\n\n".join(blocks)
+
+
+def _columns(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    cells = [names, *(tuple(str(cell) for cell in row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,108 @@
+"""The synthetic handlers an observation registers: one that only counts, one that takes its time.
+
+Contract: the core calls a handler from one thread of its own; what it did is told by the tap, so a handler
+keeps nothing. `SleepingHandler` wakes at once when the observation stops.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from kdash.observe.parse import BadValue, parse_duration
+
+__all__ = [
+    "CountingHandler",
+    "HandlerSpec",
+    "SleepingHandler",
+    "default_handlers",
+    "make_handler",
+    "parse_handler",
+]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_WRITE = "write NAME, NAME=sleep:300ms or NAME=sleep:300ms±100ms"
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerSpec:
+    """A handler to register. `period_s` None: the observation's resync period; 0: no resync."""
+
+    name: str
+    delay_s: float = 0.0
+    jitter_s: float = 0.0
+    period_s: float | None = None
+
+
+def default_handlers() -> tuple[HandlerSpec, ...]:
+    """`audit` counts and resyncs; `slow` takes 20 to 60 ms a call and asks for no resync."""
+    return (HandlerSpec("audit"), HandlerSpec("slow", 0.04, 0.02, 0.0))
+
+
+def parse_handler(text: str) -> HandlerSpec:
+    """`audit`, `audit=sleep:300ms`, `audit=sleep:300ms±100ms` (or `+-100ms`). Raises `BadValue`."""
+    name, equals, work = text.partition("=")
+    name = name.strip()
+    if not _NAME.fullmatch(name):
+        raise BadValue(f'"{name}" is no handler name (letters, digits, . _ -, at most 40); {_WRITE}')
+    if not equals:
+        return HandlerSpec(name)
+    kind, colon, value = work.partition(":")
+    if kind.strip() != "sleep" or not colon:
+        raise BadValue(f'handler {name}: "{work}" is no work; {_WRITE}')
+    delay, _, jitter = value.replace("+-", "±").partition("±")
+    try:
+        delay_s = parse_duration(delay)
+        jitter_s = parse_duration(jitter) if jitter else 0.0
+    except BadValue as error:
+        raise BadValue(f"handler {name}: {error}") from None
+    if jitter_s > delay_s:
+        raise BadValue(f"handler {name}: the variation {jitter} is greater than the delay {delay}")
+    return HandlerSpec(name, delay_s, jitter_s)
+
+
+def make_handler(spec: HandlerSpec, stopping: threading.Event, seed: int | None = None) -> CountingHandler:
+    """The handler that `spec` describes."""
+    if spec.delay_s <= 0:
+        return CountingHandler()
+    return SleepingHandler(spec.delay_s, spec.jitter_s, stopping, random.Random(seed))
+
+
+class CountingHandler:
+    """Does nothing: the tap counts."""
+
+    def on_add(self, obj: Any, is_in_initial_list: bool) -> None:
+        return None
+
+    def on_update(self, old: Any, new: Any) -> None:
+        return None
+
+    def on_delete(self, obj: Any) -> None:
+        return None
+
+
+class SleepingHandler(CountingHandler):
+    """Takes `delay_s` ± `jitter_s` a call, as a handler that talks to somebody would."""
+
+    def __init__(
+        self, delay_s: float, jitter_s: float, stopping: threading.Event, rng: random.Random
+    ) -> None:
+        self._delay_s = delay_s
+        self._jitter_s = jitter_s
+        self._stopping = stopping
+        self._rng = rng
+
+    def _work(self) -> None:
+        self._stopping.wait(self._delay_s + self._rng.uniform(-self._jitter_s, self._jitter_s))
+
+    def on_add(self, obj: Any, is_in_initial_list: bool) -> None:
+        self._work()
+
+    def on_update(self, old: Any, new: Any) -> None:
+        self._work()
+
+    def on_delete(self, obj: Any) -> None:
+        self._work()

@@ -1,0 +1,325 @@
+"""A live observation: client, informers, handlers and recorder put together.
+
+Contract: the `Observation` of `door`. `start` returns at once: connecting, discovery and the heavy imports
+happen on the thread `kdash-connect`, which tries again with growing pauses until it works, the observation
+stops or the configuration proves wrong. The thread `kdash-probe` takes the tap's records 20 times a second.
+Failures are states, never exceptions; what the caches hold stays visible meanwhile. Orders are in `orders`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from kdash.informer.clock import Clock, SystemClock
+from kdash.informer.tap import RingTap, Tap
+from kdash.observe.door import Outcome
+from kdash.observe.failures import is_final, state_of_failure
+from kdash.observe.handlers import HandlerSpec, default_handlers, make_handler
+from kdash.observe.orders import Orders
+from kdash.observe.redact import redacted
+from kdash.observe.summary import summary_of
+from kdash.probe.build import Source, build
+from kdash.probe.events import EventLog
+from kdash.probe.informers import Target
+from kdash.probe.objects import ObjectIndex, ObjectRef
+from kdash.probe.recorder import Recorder
+from kdash.probe.snapshot import Snapshot, StateView
+
+if TYPE_CHECKING:
+    from kdash.cluster.client import ClusterClient
+    from kdash.informer.factory import SharedInformerFactory
+    from kdash.informer.list_watch import ListOptions
+    from kdash.informer.resources import ResourceInfo
+    from kdash.informer.shared_informer import SharedIndexInformer
+
+__all__ = ["Connector", "LiveObservation", "Wanted"]
+
+Connector = Callable[[Tap], "ClusterClient"]
+"""Makes the client; runs on the connecting thread, may raise `InformerError`s."""
+
+_DRAIN_S = 0.05
+_HEAD = 12
+_SUMMARIES_MAX = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to observe, and how."""
+
+    resources: tuple[str, ...] = ("pods",)
+    namespace: str | None = None
+    """None: what the context says."""
+    all_namespaces: bool = False
+    label_selector: str = ""
+    field_selector: str = ""
+    resync_s: float = 30.0
+    handlers: tuple[HandlerSpec, ...] = field(default_factory=default_handlers)
+    queue: str = "delta"
+    watch_list: bool = True
+    metadata_only: bool = False
+    page_size: int = 0
+    slow_limit_s: float = 0.1
+    seed: int | None = None
+
+
+class LiveObservation:
+    """Observes resources of one API server."""
+
+    def __init__(
+        self, connect: Connector, wanted: Wanted, *, name: str = "", is_demo: bool = False, banner: str = "",
+        on_stop: Callable[[], object] | None = None, clock: Clock | None = None,
+    ) -> None:
+        self.is_demo = is_demo
+        self.wanted = wanted
+        self.recorder = Recorder(clock or SystemClock(), slow_limit_s=wanted.slow_limit_s)
+        self.tap = RingTap(clock=self.recorder.clock)
+        self.stopping = threading.Event()
+        self.client: ClusterClient | None = None
+        self.factory: SharedInformerFactory | None = None
+        self.handlers: list[HandlerSpec] = list(wanted.handlers)
+        self._connect = connect
+        self._name = name
+        self._banner = banner
+        self._on_stop = on_stop
+        self._connection: StateView | None = StateView("STARTING", "connecting…")
+        self._lock = threading.Lock()  # guards factory and client while they are set, replaced or stopped
+        self._infos: list[ResourceInfo] = []
+        self._summaries: dict[ObjectRef, tuple[str, str]] = {}
+        self._threads: list[threading.Thread] = []
+        self._rng = random.Random(wanted.seed)
+        self.orders = Orders(self)
+
+    # the door --------------------------------------------------------------------------------------------
+
+    @property
+    def objects(self) -> ObjectIndex:
+        return self.recorder.objects
+
+    @property
+    def events(self) -> EventLog:
+        return self.recorder.events
+
+    def now(self) -> float:
+        return self.recorder.clock.monotonic()
+
+    @property
+    def failure(self) -> StateView | None:
+        """Why connecting was given up for good; None when it was not."""
+        state = self._connection
+        return state if state is not None and state.word == "STOPPED" and state.exit_code else None
+
+    def start(self) -> None:
+        for name, work in (("kdash-probe", self._drain), ("kdash-connect", self._connect_until_it_works)):
+            thread = threading.Thread(target=work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, timeout_s: float = 1.0) -> None:
+        until = self.now() + timeout_s
+        self.stopping.set()
+        with self._lock:
+            client, factory = self.client, self.factory
+        if client is not None:
+            client.close()
+        if factory is not None:
+            factory.shutdown(timeout=max(0.0, until - self.now()) * 0.7)
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, until - self.now()))
+        if self._on_stop is not None:
+            self._on_stop()
+
+    def snapshot(self) -> Snapshot:
+        connection = self._connection
+        if connection is None and self.stopping.is_set():
+            connection = StateView("STOPPED", "stopped")
+        source = Source(self._name, self.is_demo, self._banner, connection, self._queue_head())
+        return build(self.recorder, source)
+
+    def read_object(self, ref: ObjectRef) -> Mapping[str, Any] | None:
+        obj = self._cached(ref)
+        if obj is None:
+            return None
+        self.tap.emit("cache.read", ref.informer, "object", 1)
+        return redacted(obj.to_dict())
+
+    def summary(self, ref: ObjectRef) -> str:
+        known = self._summaries.get(ref)
+        row = self.objects.get(ref)
+        if row is None:
+            return ""
+        if known is not None and known[0] == row.resource_version:
+            return known[1]
+        obj = self._cached(ref)
+        if obj is None:
+            return known[1] if known is not None else ""
+        words = summary_of(obj.to_dict())
+        if len(self._summaries) >= _SUMMARIES_MAX:
+            self._summaries.clear()
+        self._summaries[ref] = (obj.resource_version, words)
+        return words
+
+    def resync_now(self, handler: str | None = None) -> Outcome:
+        return self.orders.resync_now(handler)
+
+    def relist(self) -> Outcome:
+        return self.orders.relist()
+
+    def rewatch(self) -> Outcome:
+        return self.orders.rewatch()
+
+    def set_resync_period(self, period_s: float, handler: str | None = None) -> Outcome:
+        return self.orders.set_resync_period(period_s, handler)
+
+    def add_handler(self, name: str, delay_s: float = 0.0, period_s: float | None = None) -> Outcome:
+        return self.orders.add_handler(HandlerSpec(name, delay_s, period_s=period_s))
+
+    def remove_handler(self, name: str) -> Outcome:
+        return self.orders.remove_handler(name)
+
+    def set_queue(self, engine: str) -> Outcome:
+        return self.orders.set_queue(engine)
+
+    # what the orders need --------------------------------------------------------------------------------
+
+    def informers(self) -> dict[str, SharedIndexInformer]:
+        """The running informers by name; empty before the connection stands."""
+        factory = self.factory
+        return {} if factory is None else factory.informers()
+
+    def register_handler(self, informer: SharedIndexInformer, spec: HandlerSpec) -> None:
+        """Let a handler join an informer."""
+        seed = None if self.wanted.seed is None else self._rng.randrange(1 << 30)
+        period_s = self.wanted.resync_s if spec.period_s is None else spec.period_s
+        handler = make_handler(spec, self.stopping, seed)
+        informer.add_event_handler(handler=handler, resync_period=period_s, name=spec.name)
+
+    def in_background(self, work: Callable[[], object], name: str) -> None:
+        """Do what takes longer than an order may."""
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def restart(self, engine: str) -> None:
+        """Stop the informers and start new ones with another queue; the caches are fetched anew."""
+        with self._lock:
+            factory = self.factory
+            if factory is None or self.stopping.is_set():
+                return
+            self.factory = None
+        factory.shutdown(timeout=2.0)
+        self.wanted = replace(self.wanted, queue=engine)
+        self._observe()
+
+    # threads ---------------------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        take, tap = self.recorder.take, self.tap
+        while not self.stopping.wait(_DRAIN_S):
+            records = tap.drain()
+            self.recorder.dropped = tap.dropped
+            if records:
+                take(records)
+            self.recorder.tick()
+        take(tap.drain())
+
+    def _connect_until_it_works(self) -> None:
+        attempt = 0
+        while not self.stopping.is_set():
+            try:
+                self._connect_once()
+                return
+            except Exception as error:
+                attempt += 1
+                final = is_final(error)
+                pause_s = min(30.0, 0.8 * 2 ** (attempt - 1)) * self._rng.uniform(1.0, 1.5)
+                resource = ",".join(self.wanted.resources)
+                state = state_of_failure(
+                    error, resource, self.now(), None if final else self.now() + pause_s, attempt
+                )
+                self._connection = state
+                self.recorder.note(state.detail, "ERROR", fold=True)
+                if final or self.stopping.wait(pause_s):
+                    return
+
+    def _connect_once(self) -> None:
+        client = self._connect(self.tap)
+        with self._lock:
+            if self.stopping.is_set():
+                client.close()
+                return
+            self.client = client
+        self._name = self._name or client.context or client.server
+        infos: list[ResourceInfo] = []
+        for name in self.wanted.resources:
+            for info in client.resolve_all(name):
+                if info not in infos:
+                    infos.append(info)
+        self._infos = infos
+        self.recorder.note(f"connected to {'the demo API server' if self.is_demo else self._name}")
+        self._observe()
+
+    def _observe(self) -> None:
+        """Make the informers and start them."""
+        from kdash.informer.factory import SharedInformerFactory
+
+        client, wanted = self.client, self.wanted
+        assert client is not None
+        namespace = "" if wanted.all_namespaces else client.namespace
+        if wanted.namespace is not None and not wanted.all_namespaces:
+            namespace = wanted.namespace
+        factory = SharedInformerFactory(
+            client, wanted.resync_s, namespace, _selecting(wanted), queue=wanted.queue,
+            watch_list=wanted.watch_list, page_size=wanted.page_size, metadata_only=wanted.metadata_only,
+            tap=self.tap, clock=self.recorder.clock,
+        )  # fmt: skip
+        for info in self._infos:
+            self.recorder.register(_target(info, namespace, wanted))
+            informer = factory.for_resource(info).informer()
+            for spec in self.handlers:
+                self.register_handler(informer, spec)
+        with self._lock:
+            if self.stopping.is_set():
+                return
+            self.factory = factory
+            self._connection = None
+            factory.start()
+
+    # reading ---------------------------------------------------------------------------------------------
+
+    def _cached(self, ref: ObjectRef) -> Any:
+        informer = self.informers().get(ref.informer)
+        return None if informer is None else informer.indexer.get_by_key(ref.key)
+
+    def _queue_head(self) -> list[tuple[str, tuple[str, ...], float]]:
+        head: list[tuple[str, tuple[str, ...], float]] = []
+        for informer in self.informers().values():
+            queue = informer.queue
+            if queue is not None and len(head) < _HEAD:
+                with contextlib.suppress(RuntimeError):  # the queue changed while it was looked at
+                    head += [(entry.key, entry.types, entry.waiting_since) for entry in queue.peek(_HEAD)]
+        return head[:_HEAD]
+
+
+def _selecting(wanted: Wanted) -> Callable[[ListOptions], ListOptions] | None:
+    if not (wanted.label_selector or wanted.field_selector):
+        return None
+
+    def select(options: ListOptions) -> ListOptions:
+        return replace(options, label_selector=wanted.label_selector, field_selector=wanted.field_selector)
+
+    return select
+
+
+def _target(info: ResourceInfo, namespace: str, wanted: Wanted) -> Target:
+    scope = (f"-n {namespace}" if namespace else "-A") if info.namespaced else ""
+    for flag, selector in (("-l", wanted.label_selector), ("--field-selector", wanted.field_selector)):
+        if selector:
+            scope = f"{scope} {flag} {selector}".strip()
+    namespace = namespace if info.namespaced else ""
+    return Target(info.name, info.group, info.resource, namespace, scope, wanted.queue)

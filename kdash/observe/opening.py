@@ -1,0 +1,104 @@
+"""Opening an observation: of a cluster, of the embedded demo server, or of the demo for want of a cluster.
+
+Contract: nothing here connects or imports anything heavy; that happens on the observation's own threads after
+`start`. The demo server starts here, in threads of its own, and stops when the observation stops.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kdash.informer.tap import Tap
+from kdash.observe.demo_server import start_demo_server
+from kdash.observe.live import LiveObservation, Wanted
+
+if TYPE_CHECKING:
+    from kdash.cluster.client import ClusterClient
+
+__all__ = [
+    "DEMO_RESYNC_S",
+    "NO_CLUSTER_BANNER",
+    "open_cluster",
+    "open_cluster_or_demo",
+    "open_demo",
+    "open_url",
+]
+
+DEMO_RESYNC_S = 10.0
+"""The demo's resync period: short, so that something happens soon."""
+
+NO_CLUSTER_BANNER = "no cluster found: demo server; set KUBECONFIG or give --kubeconfig to observe a real one"
+
+
+def open_cluster(
+    wanted: Wanted,
+    *,
+    kubeconfig: str | Path | None = None,
+    context: str | None = None,
+    impersonate: str = "",
+    impersonate_groups: Sequence[str] = (),
+    request_timeout_s: float | None = None,
+) -> LiveObservation:
+    """Observe the cluster that kubectl would use with the same options."""
+
+    def connect(tap: Tap) -> ClusterClient:
+        from kdash.cluster import connect as connect_cluster
+
+        return connect_cluster(
+            kubeconfig, context, namespace=wanted.namespace, impersonate=impersonate,
+            impersonate_groups=impersonate_groups, tap=tap, request_timeout_s=request_timeout_s,
+        )  # fmt: skip
+
+    return LiveObservation(connect, wanted, name=context or "")
+
+
+def open_url(url: str, wanted: Wanted, *, name: str = "") -> LiveObservation:
+    """Observe a server that needs no credentials, by its URL."""
+
+    def connect(tap: Tap) -> ClusterClient:
+        from kdash.cluster import connect_url
+
+        return connect_url(url, tap=tap)
+
+    return LiveObservation(connect, wanted, name=name or url)
+
+
+def open_cluster_or_demo(wanted: Wanted, demo_wanted: Wanted, **connection: Any) -> LiveObservation:
+    """`open_cluster`; the demo with a banner when nothing on this machine names a cluster."""
+    from kdash.cluster.errors import ConfigError, NoClusterConfig
+    from kdash.cluster.kubeconfig import choose
+
+    try:
+        choose(connection.get("kubeconfig"), connection.get("context"), os.environ, Path.home())
+    except NoClusterConfig:
+        return open_demo(demo_wanted, banner=NO_CLUSTER_BANNER)
+    except ConfigError:  # told by the observation itself, as a state with an exit code
+        pass
+    return open_cluster(wanted, **connection)
+
+
+def open_demo(
+    wanted: Wanted | None = None,
+    *,
+    objects: int | None = None,
+    rate: float | None = None,
+    seed: int | None = None,
+    scenario: str | None = None,
+    banner: str = "",
+) -> LiveObservation:
+    """Start the embedded API server in this process and observe it; it stops with the observation.
+
+    Raises `BadValue` for an unknown scenario.
+    """
+    server = start_demo_server(objects=objects, rate=rate, seed=seed, scenario=scenario)
+    wanted = wanted or Wanted(resync_s=DEMO_RESYNC_S, all_namespaces=True, seed=seed)
+
+    def connect(tap: Tap) -> ClusterClient:
+        from kdash.cluster import connect_url
+
+        return connect_url(server.url, tap=tap)
+
+    return LiveObservation(connect, wanted, name="demo", is_demo=True, banner=banner, on_stop=server.stop)

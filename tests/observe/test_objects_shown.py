@@ -1,0 +1,102 @@
+"""What is shown of objects: status words, and Secrets without their values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdash.observe.redact import HIDDEN, redacted
+from kdash.observe.summary import summary_of
+
+SECRET = {
+    "kind": "Secret",
+    "metadata": {
+        "name": "db",
+        "annotations": {
+            "kubectl.kubernetes.io/last-applied-configuration": '{"data":{"password":"aHVudGVyMg=="}}',
+            "team": "red",
+        },
+    },
+    "data": {"password": "aHVudGVyMg=="},
+    "stringData": {"token": "hunter2"},
+    "type": "Opaque",
+}
+
+
+def test_a_secret_keeps_its_keys_and_loses_its_values() -> None:
+    shown = redacted(json.loads(json.dumps(SECRET)))
+    text = json.dumps(shown)
+    assert "hunter2" not in text and "aHVudGVyMg" not in text
+    assert shown["data"] == {"password": HIDDEN} and shown["stringData"] == {"token": HIDDEN}
+    assert shown["metadata"]["annotations"]["team"] == "red"
+
+
+def test_other_kinds_are_left_alone() -> None:
+    config = {"kind": "ConfigMap", "data": {"a": "b"}}
+    assert redacted(dict(config)) == config
+
+
+@pytest.mark.parametrize("data", [None, [], "aHVudGVyMg==", 7])
+def test_a_malformed_secret_shows_nothing_either(data: Any) -> None:
+    secret = {"kind": "Secret", "data": data, "metadata": {"annotations": 3}}
+    assert "aHVudGVyMg" not in json.dumps(redacted(secret))
+
+
+def pod(**status: Any) -> dict[str, Any]:
+    return {"kind": "Pod", "metadata": {}, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("obj", "word"),
+    [
+        (pod(phase="Running"), "Running"),
+        (pod(phase="Failed", reason="Evicted"), "Evicted"),
+        (
+            pod(
+                phase="Running",
+                containerStatuses=[
+                    {"state": {"running": {}}}, {"state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+                ],
+            ),
+            "CrashLoopBackOff",
+        ),
+        (pod(phase="Pending", initContainerStatuses=[{"state": {"waiting": {"reason": "PodInitializing"}}}]),
+         "Init:PodInitializing"),
+        (pod(phase="Succeeded", containerStatuses=[{"state": {"terminated": {"reason": "Completed"}}}]),
+         "Succeeded"),
+        ({"kind": "Pod", "metadata": {"deletionTimestamp": "now"}, "status": {"phase": "Running"}},
+         "Terminating"),
+        ({"kind": "Deployment", "spec": {"replicas": 3}, "status": {"readyReplicas": 2}}, "2/3"),
+        ({"kind": "DaemonSet", "status": {"numberReady": 1, "desiredNumberScheduled": 2}}, "1/2"),
+        ({"kind": "Node", "status": {"conditions": [{"type": "Ready", "status": "True"}]}}, "Ready"),
+        ({"kind": "Node", "spec": {"unschedulable": True},
+          "status": {"conditions": [{"type": "Ready", "status": "False"}]}}, "NotReady,Cordoned"),
+        ({"kind": "Job", "status": {"conditions": [{"type": "Complete", "status": "True"}]}}, "Complete"),
+        ({"kind": "Job", "spec": {"completions": 5}, "status": {"succeeded": 2}}, "2/5"),
+        ({"kind": "Secret", "data": {"a": "x", "b": "y"}}, "2 keys"),
+        ({"kind": "Widget", "status": {"conditions": [{"type": "Ready", "status": "False"}]}}, "NotReady"),
+        ({"kind": "Widget"}, ""),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_status_words(obj: dict[str, Any], word: str) -> None:
+    assert summary_of(obj) == word
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 9) | st.sampled_from(["", "True", "Ready", "\x1b[2J"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["status", "conditions", "containerStatuses", "state", "phase", "type", "reason"]),
+        inner, max_size=4),
+    max_leaves=15,
+)  # fmt: skip
+
+
+@given(st.sampled_from(["Pod", "Deployment", "DaemonSet", "Node", "Job", "Secret", "Event", "Service", 7]),
+       st.dictionaries(st.sampled_from(["status", "spec", "metadata", "data", "reason"]), JSON))
+def test_any_malformed_object_has_a_printable_status(kind: Any, fields: dict[str, Any]) -> None:
+    assert summary_of({"kind": kind, **fields}).isprintable()

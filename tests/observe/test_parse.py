@@ -1,0 +1,115 @@
+"""Durations, resources and handlers as users write them."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdash.observe.handlers import HandlerSpec, SleepingHandler, default_handlers, make_handler, parse_handler
+from kdash.observe.parse import BadValue, parse_duration, parse_resources
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30s", 30), ("5m", 300), ("1h30m", 5400), ("0", 0), ("0s", 0), ("300ms", 0.3), ("1.5h", 5400),
+        (".5s", 0.5), ("100us", 1e-4), ("100µs", 1e-4), ("+2s", 2), (" 2s ", 2),
+    ],
+)  # fmt: skip
+def test_go_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("30", "30s"), ("", "such as"), ("abc", "such as"), ("5 m", "such as"), ("-3s", "negative"),
+        ("1d", "such as"), ("s", "such as"), ("1e9s", "such as"), ("999999h", "ten years"),
+        ("3sx", "such as"),
+    ],
+)  # fmt: skip
+def test_a_bad_duration_is_refused_with_a_hint(text: str, hint: str) -> None:
+    with pytest.raises(BadValue, match=hint):
+        parse_duration(text)
+
+
+@given(st.text(alphabet="0123456789.+-smhuµn \n\x1b", max_size=20))
+def test_any_text_is_a_duration_or_a_bad_value(text: str) -> None:
+    try:
+        assert parse_duration(text) >= 0
+    except BadValue as error:
+        assert "\n" not in str(error) or "\n" in text
+
+
+def test_resources_come_with_commas_or_spaces_and_once() -> None:
+    assert parse_resources(("pods,svc", "deploy", "pods")) == ("pods", "svc", "deploy")
+    assert parse_resources(()) == ("pods",)
+
+
+@pytest.mark.parametrize("words", [("pods,,svc",), ("",), (",",)])
+def test_an_empty_resource_name_is_refused(words: tuple[str, ...]) -> None:
+    with pytest.raises(BadValue, match="empty"):
+        parse_resources(words)
+
+
+def test_one_object_is_refused_with_its_resource() -> None:
+    with pytest.raises(BadValue, match="write pods"):
+        parse_resources(("pods/web",))
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("audit", HandlerSpec("audit")),
+        ("audit=sleep:300ms", HandlerSpec("audit", 0.3)),
+        ("audit=sleep:300ms±100ms", HandlerSpec("audit", 0.3, 0.1)),
+        ("audit=sleep:300ms+-100ms", HandlerSpec("audit", 0.3, 0.1)),
+    ],
+)
+def test_handlers(text: str, spec: HandlerSpec) -> None:
+    assert parse_handler(text) == spec
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "=sleep:1s", "a b", "x=nap:1s", "x=sleep", "x=sleep:", "x=sleep:1", "x=sleep:1s±2s",
+     "\x1b=sleep:1s"],
+)
+def test_a_bad_handler_is_refused(text: str) -> None:
+    with pytest.raises(BadValue):
+        parse_handler(text)
+
+
+def test_the_default_handlers_are_one_that_resyncs_and_one_that_does_not() -> None:
+    audit, slow = default_handlers()
+    assert (audit.name, audit.delay_s, audit.period_s) == ("audit", 0.0, None)
+    assert (slow.name, slow.period_s) == ("slow", 0.0) and slow.delay_s > 0
+
+
+def test_a_sleeping_handler_wakes_when_the_observation_stops() -> None:
+    stopping = threading.Event()
+    handler = make_handler(HandlerSpec("slow", 3600.0), stopping)
+    assert isinstance(handler, SleepingHandler)
+    thread = threading.Thread(target=handler.on_add, args=(None, False))
+    thread.start()
+    stopping.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_a_sleeping_handler_sleeps_within_its_variation() -> None:
+    waits: list[float] = []
+
+    class Noted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout or 0.0)
+            return False
+
+    handler = SleepingHandler(0.3, 0.1, Noted(), random.Random(1))
+    for _ in range(200):
+        handler.on_update(None, None)
+    assert 0.2 <= min(waits) < 0.25 and 0.35 < max(waits) <= 0.4

@@ -1,0 +1,57 @@
+"""The quick golden scenarios, on every engine (all of them: `python -m tests.golden all`)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.golden.deviations import DEVIATIONS
+from tests.golden.playing import ENGINES, HERE, play_all, scenario_names
+
+QUICK = [
+    "basic-list-watch",
+    "burst-interleaved",
+    "delete-unknown",
+    "eof-rewatch-loop",
+    "handler-removal",
+    "initial-flag-grouping",
+    "late-join",
+    "membership-decides",
+    "paging-three-pages",
+    "selectors",
+    "store-view",
+    "transform-strip-rv",
+    "wl-basic",
+    "wrong-type-skipped",
+]
+
+
+@pytest.fixture(scope="module")
+def played() -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+
+    def report(engine: str, name: str, trace: dict[str, Any], differences: list[str]) -> None:
+        found[engine, name] = differences
+
+    asyncio.run(play_all(dict.fromkeys(ENGINES, QUICK), 3, report))
+    return found
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", QUICK)
+def test_trace_equals_client_gos(played: dict[tuple[str, str], list[str]], name: str, engine: str) -> None:
+    assert played[engine, name] == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_golden_has_its_scenario(engine: str) -> None:
+    goldens = {path.stem for path in (HERE / "goldens" / engine).glob("*.json")}
+    assert goldens == set(scenario_names(engine, long=True))
+    assert goldens <= {path.stem for path in (HERE / "scenarios").glob("*.json")}
+
+
+def test_deviations_name_existing_goldens() -> None:
+    for engine, name in DEVIATIONS:
+        assert (HERE / "goldens" / engine / f"{name}.json").exists()

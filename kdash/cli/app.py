@@ -5,7 +5,6 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 no connection, 4 denied, 130 interrupte
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -85,9 +84,8 @@ def run(arguments: Sequence[str]) -> int:
         return USAGE if isinstance(error, click.UsageError) else FAILED
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone: nothing is left to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED
     except Exception as error:
         _say(f"internal error, please report it: {type(error).__name__}: {error}")
         return FAILED

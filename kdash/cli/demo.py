@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
+import sys
+import tempfile
 import threading
 from pathlib import Path
 from types import FrameType
@@ -13,6 +16,7 @@ import click
 from kdash.cli.dashboard import show
 from kdash.cli.failure import CommandFailed
 from kdash.cli.options import core_options, demo_options, given, resource_option, ui_options, ui_options_of
+from kdash.observe.demo_server import DemoHost
 from kdash.observe.parse import BadValue
 
 __all__ = ["demo"]
@@ -38,11 +42,13 @@ def demo(
     """
     if kubeconfig_out is not None and not serve_only:
         raise click.UsageError("--kubeconfig needs --serve-only: the dashboard needs none for the demo")
-    values["port"] = port
+    options = given(values)
     try:
         if serve_only:
-            return _serve(scenario, kubeconfig_out, values)
-        return show(given(values).open_demo(scenario), ui_options_of(values))
+            host = DemoHost(objects=values["objects"], rate=values["rate"], seed=values["seed"],
+                            scenario=scenario, port=port)
+            return _serve(host, kubeconfig_out)
+        return show(options.open_demo(scenario, port=port), ui_options_of(values))
     except BadValue as error:
         raise click.BadParameter(str(error), param_hint="SCENARIO") from None
     except OSError as error:
@@ -50,9 +56,7 @@ def demo(
         raise CommandFailed(f"the demo server cannot listen on port {port}: {why}") from None
 
 
-def _serve(scenario: str | None, kubeconfig_out: Path | None, values: dict[str, Any]) -> int:
-    from kdash.observe.demo_server import start_demo_server
-
+def _serve(host: DemoHost, kubeconfig_out: Path | None) -> int:
     over = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -60,38 +64,19 @@ def _serve(scenario: str | None, kubeconfig_out: Path | None, values: dict[str, 
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    server = start_demo_server(objects=values["objects"], rate=values["rate"], seed=values["seed"],
-                               scenario=scenario, port=values["port"])
+    server = host.start()
     try:
-        path = _write_kubeconfig(server, kubeconfig_out)
-        click.echo(f"export KUBECONFIG={path}")
-        click.echo(f"# serving {server.url} until ctrl+c or SIGTERM (exit code 0)")
-        while not over.wait(3600):
-            pass
+        with tempfile.TemporaryDirectory(prefix="kdash-demo-") as folder:
+            path = kubeconfig_out or Path(folder, "kubeconfig")
+            try:
+                server.write_kubeconfig(path)
+            except OSError as error:
+                raise CommandFailed(f"cannot write the kubeconfig to {path}: {error.strerror}") from None
+            click.echo(f"export KUBECONFIG={shlex.quote(str(path.absolute()))}")
+            click.echo(f"# serving {server.url} until ctrl+c or SIGTERM, both with exit code 0")
+            sys.stdout.flush()
+            while not over.wait(3600):
+                pass
     finally:
-        server.stop()
-        if kubeconfig_out is None:
-            path.unlink(missing_ok=True)
+        host.stop()
     return 0
-
-
-def _write_kubeconfig(server: Any, path: Path | None) -> Path:
-    """Write the server's kubeconfig to `path`, or to a file of its own under the temporary folder."""
-    import tempfile
-
-    text = (
-        "apiVersion: v1\nkind: Config\ncurrent-context: kdash-demo\n"
-        f"clusters:\n- name: kdash-demo\n  cluster:\n    server: {server.url}\n"
-        "contexts:\n- name: kdash-demo\n  context:\n    cluster: kdash-demo\n    user: kdash-demo\n"
-        "users:\n- name: kdash-demo\n  user: {}\n"
-    )
-    if path is None:
-        handle, name = tempfile.mkstemp(".kubeconfig", "kdash-demo-")
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        return Path(name)
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise CommandFailed(f"cannot write the kubeconfig to {path}: {error.strerror}") from None
-    return path.absolute()

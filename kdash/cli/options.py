@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 ENGINES = ("delta", "real", "real-atomic")
 
 
@@ -42,6 +44,13 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
         return None if value is None else parse_duration(value)
     except BadValue as error:
         raise click.BadParameter(str(error), ctx, param) from None
+
+
+def _namespace(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _LABEL.fullmatch(value):
+        sentence = f'"{value}" cannot be a namespace: lower-case letters, digits and -, 63 at most'
+        raise click.BadParameter(sentence, ctx, param)
+    return value
 
 
 def _handlers(
@@ -81,7 +90,8 @@ def _resources(ctx: click.Context, param: click.Parameter, value: tuple[str, ...
 
 
 cluster_options = _several(
-    click.option("-n", "--namespace", help="Observe this namespace (default: the context's)."),
+    click.option("-n", "--namespace", callback=_namespace,
+                 help="Observe this namespace (default: the context's)."),
     click.option("-A", "--all-namespaces", is_flag=True, help="Observe all namespaces."),
     click.option("-l", "--selector", default="", help="Label selector, e.g. app=web."),
     click.option("--field-selector", default="", help="Field selector, e.g. spec.nodeName=node-1."),
@@ -175,13 +185,15 @@ class Given:
 
         return open_cluster_or_demo(self.wanted(demo=False), self.wanted(demo=True), **self._connection())
 
-    def open_demo(self, scenario: str | None = None, *, quiet: bool = False) -> LiveObservation:
+    def open_demo(
+        self, scenario: str | None = None, *, port: int = 0, quiet: bool = False
+    ) -> LiveObservation:
         """The embedded demo server."""
         from kdash.observe.opening import open_demo
 
         values = self.values
         return open_demo(self.wanted(demo=True, quiet=quiet), objects=values.get("objects"),
-                         rate=values.get("rate"), seed=values.get("seed"), scenario=scenario)
+                         rate=values.get("rate"), seed=values.get("seed"), scenario=scenario, port=port)
 
     def _connection(self) -> dict[str, Any]:
         values = self.values

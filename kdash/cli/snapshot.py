@@ -36,8 +36,8 @@ __all__ = ["snapshot", "table"]
 def snapshot(output: str, demo: bool, timeout: float, **values: Any) -> int:
     """Sync RESOURCEs (default: pods), print the state of every stage, and leave.
 
-    In JSON, instants (…_at, …_since, …_until) are seconds of a monotonic clock that reads `mono` when the wall
-    clock reads `wall`.
+    In JSON, instants (…_at, …_since, …_until) are seconds of a monotonic clock; it reads `mono` when the
+    wall clock reads `wall`.
     """
     options = given(values)
     observation = options.open_demo(quiet=True) if demo else options.open_cluster(quiet=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -48,6 +50,8 @@ def trace(output: str, demo: bool, for_s: float | None, count: int | None, **val
     observation.start()
     try:
         _follow(observation, write, for_s, count)
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         observation.stop()
     return 0

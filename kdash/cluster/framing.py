@@ -129,13 +129,15 @@ class ChunkedBody:
                 at = line_end + 2
 
     def _whole_chunks(self, data: bytes, pieces: list[bytes]) -> int:
-        """The hot path: take the plain chunks that lie in `data` as a whole; returns where the rest begins."""
+        """The hot path: take the plain chunks that lie in `data` as a whole; returns where the rest
+        begins.
+        """
         at = 0
         if self._missing or self._after_data or self._in_trailers:
             return at
         end = len(data) - 2
         find, append = data.find, pieces.append
-        while 0 < (start := find(b"\r\n", at, at + 10)):
+        while (start := find(b"\r\n", at, at + 10)) > 0:
             try:
                 stop = (start := start + 2) + int(data[at : start - 2], 16)
             except ValueError:

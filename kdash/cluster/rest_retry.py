@@ -1,5 +1,4 @@
-"""What client-go's REST client repeats below the reflector, unseen by it (golden README "Layers",
-informer.md §0a).
+"""What client-go's REST client repeats below the reflector, unseen by it (tests/golden/README.md, "Layers").
 
 Contract: `pause_before_repeat` is pure and decides; `repeat` carries it out with an injected clock, and its
 waits end at once on cancel. The tap sees every attempt as a request of its own. Ports rest/with_retry.go

@@ -16,8 +16,20 @@ Item = dict[str, Any]
 
 _TOP = ("kind", "apiVersion", "metadata", "spec", "data", "binaryData", "immutable", "type", "status")
 _METADATA = (
-    "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation", "creationTimestamp",
-    "deletionTimestamp", "deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers",
+    "name",
+    "generateName",
+    "namespace",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
     "managedFields",
 )
 TEMPLATED = frozenset({("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"),
@@ -91,8 +103,14 @@ def _container(container: Item) -> None:
 
 
 _TOLERATIONS = [
-    {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
-    for state in ("not-ready", "unreachable")]
+    {
+        "key": f"node.kubernetes.io/{state}",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": 300,
+    }
+    for state in ("not-ready", "unreachable")
+]
 
 
 def _pod(item: Item) -> None:
@@ -235,10 +253,21 @@ def _custom_resource_definition(item: Item) -> None:
     since = (item.get("metadata") or {}).get("creationTimestamp") or ages.rfc3339(0)
     status = item.setdefault("status", {})
     status["conditions"] = [
-        {"type": "NamesAccepted", "status": "True", "lastTransitionTime": since, "reason": "NoConflicts",
-         "message": "no conflicts found"},
-        {"type": "Established", "status": "True", "lastTransitionTime": since, "reason": "InitialNamesAccepted",
-         "message": "the initial names have been accepted"}]
+        {
+            "type": "NamesAccepted",
+            "status": "True",
+            "lastTransitionTime": since,
+            "reason": "NoConflicts",
+            "message": "no conflicts found",
+        },
+        {
+            "type": "Established",
+            "status": "True",
+            "lastTransitionTime": since,
+            "reason": "InitialNamesAccepted",
+            "message": "the initial names have been accepted",
+        },
+    ]
     status["acceptedNames"] = dict(names)
     status["storedVersions"] = [version["name"] for version in spec.get("versions") or []
                                 if isinstance(version, dict) and version.get("storage")]

@@ -1,9 +1,10 @@
 """Who owns which field: `managedFields` and server-side apply, as pure functions.
 
 A set of fields is held as a frozenset of paths; a path is a tuple of the segments that FieldsV1 uses
-(`f:spec`, `k:{"name":"web"}`, `v:"x"`). A path owns a leaf, or (where FieldsV1 writes `"."`) an object as such.
-`record_update` notes a create, a replace or a patch; `apply` is server-side apply: it merges, removes what the
-manager no longer names, and refuses with `ApplyConflict` what somebody else owns with another value.
+(`f:spec`, `k:{"name":"web"}`, `v:"x"`). A path owns a leaf, or (where FieldsV1 writes `"."`) an object as
+such. `record_update` notes a create, a replace or a patch; `apply` is server-side apply: it merges, removes
+what the manager no longer names, and refuses with `ApplyConflict` what somebody else owns with another
+value.
 """
 
 from __future__ import annotations
@@ -77,7 +78,10 @@ def _walk_value(path: Path, parent: str, field: str, value: Json, custom: bool,
             if not applied:
                 yield path, {}
             for item in value:
-                item_path = (*path, "k:" + _compact(dict(zip(keys, list_shapes.key_of(item, keys) or (), strict=True))))
+                item_path = (
+                    *path,
+                    "k:" + _compact(dict(zip(keys, list_shapes.key_of(item, keys) or (), strict=True))),
+                )
                 yield item_path, {}
                 for key, part in item.items():
                     yield from _walk_value((*item_path, f"f:{key}"), field, key, part, custom, applied)
@@ -123,8 +127,8 @@ def record_update(before: dict[str, Any] | None, after: dict[str, Any], *, manag
                   api_version: str, subresource: str = "", custom: bool = False) -> list[dict[str, Any]]:
     """The `managedFields` of `after`, once `manager` has made it out of `before` (None: it is new).
 
-    The manager owns what it added or changed; whatever is gone is nobody's. If nothing changed, neither do the
-    entries, times included.
+    The manager owns what it added or changed; whatever is gone is nobody's. If nothing changed, neither do
+    the entries, times included.
     """
     old = dict(_walk(before, custom, False)) if before else {}
     new = dict(_walk(after, custom, False))
@@ -184,9 +188,10 @@ def apply(live: dict[str, Any] | None, config: dict[str, Any], *, manager: str, 
     before: Fields = frozenset().union(*(decode(entry.get("fieldsV1")) for entry in entries
                                          if _is(entry, manager, "Apply", subresource)))
     merged = _merge(live or {}, config, "", custom)
-    for path in sorted(before - wanted.keys() - frozenset().union(*(owned for _, owned in others)),
-                       key=len, reverse=True):
-        _drop(merged, path)
+    gone = before - wanted.keys() - frozenset().union(*(owned for _, owned in others))
+    for path in sorted(gone, key=lambda path: (-len(path), path)):
+        if not _is_key(path):
+            _drop(merged, path)
     after: list[dict[str, Any]] = []
     previous = next((entry for entry in entries if _is(entry, manager, "Apply", subresource)), None)
     fields = frozenset(wanted)
@@ -247,12 +252,19 @@ def _merge_items(current: list[Any], applied: list[Any], parent: str, field: str
     merged = list(current)
     for item in applied:
         identity = list_shapes.key_of(item, keys)
-        at = next((at for at, other in enumerate(merged) if list_shapes.key_of(other, keys) == identity), None)
+        at = next(
+            (at for at, other in enumerate(merged) if list_shapes.key_of(other, keys) == identity), None
+        )
         if at is None or identity is None:
             merged.append(item)
         else:
             merged[at] = _merge(merged[at], item, field, custom)
     return merged
+
+
+def _is_key(path: Path) -> bool:
+    """True for a field that is (part of) the key of its list item: it goes with the item, not by itself."""
+    return len(path) > 1 and path[-2].startswith("k:") and path[-1][2:] in json.loads(path[-2][2:])
 
 
 def _drop(document: dict[str, Any], path: Path) -> None:

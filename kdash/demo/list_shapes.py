@@ -1,9 +1,10 @@
 """Which lists of the built-in kinds merge by a key, which are sets, and which are replaced as a whole.
 
 Kubernetes writes this into its schemas (`patchMergeKey`, `x-kubernetes-list-map-keys`). The demo server has
-no schemas, and the same field name nearly always merges in the same way, so two small tables by field name do;
-the parent's name settles `ports`, the one name that means two things. A list that is not named here is atomic:
-a patch replaces it. That is also right for custom resources, whose lists are atomic unless their schema says more.
+no schemas, and the same field name nearly always merges in the same way, so two small tables by field name
+do; the parent's name settles `ports`, the one name that means two things. A list that is not named here is
+atomic: a patch replaces it. That is also right for custom resources, whose lists are atomic unless their
+schema says more.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ _KEY_DEFAULTS = {"protocol": "TCP"}
 
 
 def merge_key(parent: str, field: str) -> str | None:
-    """The one key by which a strategic merge patch matches the items of `field`; None if the list is atomic."""
+    """The one key by which a strategic merge patch matches the items of `field`; None if the list is atomic.
+    """
     keys = apply_keys(parent, field, custom=False)
     return keys[0] if keys else None
 
@@ -57,7 +59,9 @@ def apply_keys(parent: str, field: str, *, custom: bool) -> tuple[str, ...] | No
 
 
 def key_of(item: object, keys: tuple[str, ...]) -> tuple[object, ...] | None:
-    """The values of an item's `keys`, defaults filled in; None if the item is no object or lacks one of them."""
+    """The values of an item's `keys`, defaults filled in; None if the item is no object or lacks one of
+    them.
+    """
     if not isinstance(item, dict):
         return None
     values = tuple(item.get(key, _KEY_DEFAULTS.get(key)) for key in keys)
@@ -70,5 +74,7 @@ def is_set(field: str) -> bool:
 
 
 def is_atomic_map(parent: str, field: str) -> bool:
-    """True for an object that server-side apply owns as a whole (label selectors; a service's selector is one too)."""
+    """True for an object that server-side apply owns as a whole (label selectors; a service's selector is
+    one too).
+    """
     return field in _ATOMIC_MAPS and parent != "metadata"

@@ -1,4 +1,5 @@
-"""The three patch formats of the Kubernetes API as pure functions: a document and a patch in, a new document out.
+"""The three patch formats of the Kubernetes API as pure functions: a document and a patch in, a new document
+out.
 
 `merge_patch` is RFC 7386, `json_patch` is RFC 6902, `strategic_merge_patch` is Kubernetes' own with its
 directives. None of them changes its arguments; the result may share unchanged parts with the old document.
@@ -165,7 +166,8 @@ def _merge_map(document: Json, patch: dict[str, Any], name: str) -> dict[str, An
     current: dict[str, Any] = dict(document) if isinstance(document, dict) else {}
     directive = patch.get(_PATCH)
     if directive == "replace":
-        return _without_directives({key: value for key, value in patch.items() if key != _PATCH})
+        replaced: dict[str, Any] = _without_directives(patch)
+        return replaced
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
@@ -212,14 +214,17 @@ def _merge_list(current: Json, patch: list[Any], parent: str, field: str) -> lis
         return [_without_directives(item) for item in patch
                 if not (isinstance(item, dict) and item.get(_PATCH) == "replace")]
     if key is None:
-        return _without_directives(patch)
+        replacement: list[Any] = _without_directives(patch)
+        return replacement
     for item in patch:
         if not isinstance(item, dict) or key not in item:
             raise PatchError(f"map: {item!r} does not contain declared merge key: {key}", malformed=True)
         at = next((at for at, other in enumerate(present)
                    if isinstance(other, dict) and other.get(key) == item[key]), None)
         if item.get(_PATCH) == "delete":
-            present = [other for other in present if not (isinstance(other, dict) and other.get(key) == item[key])]
+            present = [
+                other for other in present if not (isinstance(other, dict) and other.get(key) == item[key])
+            ]
         elif at is None:
             present.append(_merge_map({}, item, field))
         else:

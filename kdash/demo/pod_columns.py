@@ -34,7 +34,11 @@ def pod_restarts(pod: Item, now: float) -> str:
         finished = ages.parse((((status.get("lastState") or {}).get("terminated")) or {}).get("finishedAt"))
         if finished is not None and (last is None or finished > last):
             last = finished
-    return str(restarts) if last is None or not restarts else f"{restarts} ({ages.human_duration(now - last)} ago)"
+    return (
+        str(restarts)
+        if last is None or not restarts
+        else f"{restarts} ({ages.human_duration(now - last)} ago)"
+    )
 
 
 def pod_status(pod: Item) -> str:
@@ -89,7 +93,9 @@ def _container_reason(pod: Item, reason: str) -> str:
             running = True
     if reason == "Completed" and running:
         conditions = (pod.get("status") or {}).get("conditions") or []
-        ready = any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
+        ready = any(
+            condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions
+        )
         return "Running" if ready else "NotReady"
     return reason
 

@@ -33,7 +33,9 @@ def _set(pod: Item, kind: str, status: str, now: float, reason: str = "", messag
 
 
 def _not_ready(pod: Item, now: float, reason: str = "ContainersNotReady") -> None:
-    names = " ".join(status["name"] for status in pod["status"].get("containerStatuses", []) if not status["ready"])
+    names = " ".join(
+        status["name"] for status in pod["status"].get("containerStatuses", []) if not status["ready"]
+    )
     message = f"containers with unready status: [{names}]" if reason == "ContainersNotReady" else ""
     for kind in ("Ready", "ContainersReady"):
         _set(pod, kind, "False", now, reason, message)
@@ -48,7 +50,10 @@ def container_id(pod: Item, at: int, restart: int) -> str:
 def image_id(image: str) -> str:
     """A digest for an image's name."""
     number = zlib.crc32(image.encode())
-    return f"{image.rpartition(':')[0] or image}@sha256:{number:08x}{number ^ 0xFFFFFFFF:08x}" + f"{number:08x}" * 6
+    return (
+        f"{image.rpartition(':')[0] or image}@sha256:{number:08x}{number ^ 0xFFFFFFFF:08x}"
+        + f"{number:08x}" * 6
+    )
 
 
 def bind(pod: Item, node: str, now: float) -> None:
@@ -64,9 +69,18 @@ def create_containers(pod: Item, node_address: str, pod_address: str, now: float
     status["hostIP"], status["hostIPs"] = node_address, [{"ip": node_address}]
     status["startTime"] = ages.rfc3339(now)
     status["containerStatuses"] = [
-        {"name": container["name"], "state": {"waiting": {"reason": "ContainerCreating"}}, "lastState": {},
-         "ready": False, "restartCount": 0, "image": container.get("image", ""), "imageID": "", "started": False}
-        for container in pod["spec"].get("containers", [])]
+        {
+            "name": container["name"],
+            "state": {"waiting": {"reason": "ContainerCreating"}},
+            "lastState": {},
+            "ready": False,
+            "restartCount": 0,
+            "image": container.get("image", ""),
+            "imageID": "",
+            "started": False,
+        }
+        for container in pod["spec"].get("containers", [])
+    ]
     _set(pod, "PodReadyToStartContainers", "True", now)
     _set(pod, "Initialized", "True", now)
     _not_ready(pod, now)
@@ -100,7 +114,8 @@ def become_unready(pod: Item, now: float) -> None:
 
 
 def crash(pod: Item, now: float, *, exit_code: int = 1, reason: str = "Error", back_off_s: int = 0) -> None:
-    """The first container ends and is counted as restarted; with `back_off_s` it waits in CrashLoopBackOff."""
+    """The first container ends and is counted as restarted; with `back_off_s` it waits in CrashLoopBackOff.
+    """
     statuses = pod["status"].get("containerStatuses") or []
     if not statuses:
         return

@@ -16,6 +16,9 @@ from . import ages, defaults, field_owners
 
 Item = dict[str, Any]
 
+Shape = tuple[str, ...]
+_FIELDS: dict[Shape, tuple[Item, ...]] = {}
+_MOST_SHAPES = 1000
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"
 VERSION = "v1.32.4"
 
@@ -32,7 +35,7 @@ def uid(rng: random.Random) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def template_hash(template: Item) -> str:
+def template_hash(template: Any) -> str:
     """The value of the pod-template-hash label: the same for the same template."""
     number = zlib.crc32(json.dumps(template, sort_keys=True).encode()) * 2654435761 % 27 ** 10
     digits = []
@@ -68,18 +71,26 @@ def metadata(name: str, identity: str, created: str, *, namespace: str = "", lab
     return made
 
 
-def owned_by(item: Item, manager: str, *, status_by: str = "", time: str = "") -> Item:
-    """The object with the `managedFields` that its makers would have left."""
+def owned_by(
+    item: Item, manager: str, *, status_by: str = "", time: str = "", shape: Shape | None = None
+) -> Item:
+    """The object with the `managedFields` that its makers would have left.
+
+    Objects of one `shape` have the same fields, so those are worked out once for each shape.
+    """
     time = time or item["metadata"]["creationTimestamp"]
-    version = item["apiVersion"]
-    content = {key: value for key, value in item.items() if key != "status" or not status_by}
-    entries = [{"manager": manager, "operation": "Update", "apiVersion": version, "time": time,
-                "fieldsType": "FieldsV1", "fieldsV1": field_owners.encode(field_owners.fields_of(content))}]
-    if status_by and item.get("status"):
-        fields = field_owners.fields_of({"status": item["status"]})
-        entries.append({"manager": status_by, "operation": "Update", "apiVersion": version, "time": time,
-                        "fieldsType": "FieldsV1", "fieldsV1": field_owners.encode(fields), "subresource": "status"})
-    item["metadata"]["managedFields"] = entries
+    entry = {"operation": "Update", "apiVersion": item["apiVersion"], "time": time, "fieldsType": "FieldsV1"}
+    found = _FIELDS.get(shape) if shape else None
+    if found is None:
+        content = {key: value for key, value in item.items() if key != "status" or not status_by}
+        status = {"status": item["status"]} if status_by and item.get("status") else {}
+        found = tuple(field_owners.encode(field_owners.fields_of(part)) for part in (content, status))
+        if shape and len(_FIELDS) < _MOST_SHAPES:
+            _FIELDS[shape] = found
+    item["metadata"]["managedFields"] = [{"manager": manager, **entry, "fieldsV1": found[0]}]
+    if status_by and found[1]:
+        item["metadata"]["managedFields"].append(
+            {"manager": status_by, **entry, "fieldsV1": found[1], "subresource": "status"})
     return item
 
 
@@ -92,32 +103,67 @@ def namespace(name: str, identity: str, created: str) -> Item:
 
 def node(name: str, identity: str, created: str, number: int, *, control_plane: bool = False) -> Item:
     """A ready node with 8 cores and 32 GB."""
-    labels = {"beta.kubernetes.io/arch": "amd64", "beta.kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
-              "kubernetes.io/hostname": name, "kubernetes.io/os": "linux",
-              "topology.kubernetes.io/zone": "zone-" + "abc"[number % 3]}
+    labels = {
+        "beta.kubernetes.io/arch": "amd64",
+        "beta.kubernetes.io/os": "linux",
+        "kubernetes.io/arch": "amd64",
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "topology.kubernetes.io/zone": "zone-" + "abc"[number % 3],
+    }
     spec: Item = {"podCIDR": f"10.244.{number % 256}.0/24", "podCIDRs": [f"10.244.{number % 256}.0/24"],
                   "providerID": f"demo://{name}"}
     if control_plane:
         labels["node-role.kubernetes.io/control-plane"] = ""
         spec["taints"] = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
-    size = {"cpu": "8", "ephemeral-storage": "101430960Ki", "hugepages-2Mi": "0", "memory": "32879524Ki", "pods": "110"}
+    size = {
+        "cpu": "8",
+        "ephemeral-storage": "101430960Ki",
+        "hugepages-2Mi": "0",
+        "memory": "32879524Ki",
+        "pods": "110",
+    }
     item: Item = {
-        "kind": "Node", "apiVersion": "v1",
-        "metadata": metadata(name, identity, created, labels=labels, annotations={
-            "node.alpha.kubernetes.io/ttl": "0", "volumes.kubernetes.io/controller-managed-attach-detach": "true"}),
+        "kind": "Node",
+        "apiVersion": "v1",
+        "metadata": metadata(
+            name,
+            identity,
+            created,
+            labels=labels,
+            annotations={
+                "node.alpha.kubernetes.io/ttl": "0",
+                "volumes.kubernetes.io/controller-managed-attach-detach": "true",
+            },
+        ),
         "spec": spec,
         "status": {
-            "capacity": dict(size), "allocatable": dict(size), "conditions": node_conditions(created, created),
-            "addresses": [{"type": "InternalIP", "address": f"192.0.2.{number % 250 + 1}"},
-                          {"type": "Hostname", "address": name}],
+            "capacity": dict(size),
+            "allocatable": dict(size),
+            "conditions": node_conditions(created, created),
+            "addresses": [
+                {"type": "InternalIP", "address": f"192.0.2.{number % 250 + 1}"},
+                {"type": "Hostname", "address": name},
+            ],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
             "nodeInfo": {
-                "machineID": identity.replace("-", ""), "systemUUID": identity, "bootID": identity,
-                "kernelVersion": "6.8.0-60-generic", "osImage": "Ubuntu 24.04.2 LTS",
-                "containerRuntimeVersion": "containerd://2.0.4", "kubeletVersion": VERSION,
-                "kubeProxyVersion": VERSION, "operatingSystem": "linux", "architecture": "amd64"},
-            "images": [{"names": [f"registry.example.com/{image}"], "sizeBytes": 31470524 + 7919 * at}
-                       for at, image in enumerate(("shop/web:1.9.2", "shop/api:4.1.0", "pause:3.10"))]}}
+                "machineID": identity.replace("-", ""),
+                "systemUUID": identity,
+                "bootID": identity,
+                "kernelVersion": "6.8.0-60-generic",
+                "osImage": "Ubuntu 24.04.2 LTS",
+                "containerRuntimeVersion": "containerd://2.0.4",
+                "kubeletVersion": VERSION,
+                "kubeProxyVersion": VERSION,
+                "operatingSystem": "linux",
+                "architecture": "amd64",
+            },
+            "images": [
+                {"names": [f"registry.example.com/{image}"], "sizeBytes": 31470524 + 7919 * at}
+                for at, image in enumerate(("shop/web:1.9.2", "shop/api:4.1.0", "pause:3.10"))
+            ],
+        },
+    }
     return owned_by(item, "kubelet", status_by="kubelet")
 
 
@@ -155,8 +201,12 @@ def config_map(namespace: str, name: str, identity: str, created: str, data: dic
 
 def secret(namespace: str, name: str, identity: str, created: str) -> Item:
     """A secret whose only value says that it is none."""
-    item: Item = {"kind": "Secret", "apiVersion": "v1", "metadata": metadata(name, identity, created, namespace=namespace),
-                  "stringData": {"token": "this is a demo, not a secret"}}
+    item: Item = {
+        "kind": "Secret",
+        "apiVersion": "v1",
+        "metadata": metadata(name, identity, created, namespace=namespace),
+        "stringData": {"token": "this is a demo, not a secret"},
+    }
     defaults.fill_in("", "Secret", item)
     return owned_by(item, "kubectl-create")
 
@@ -180,16 +230,32 @@ def service(namespace: str, name: str, identity: str, created: str, app: str, po
 def pod_template(app: str, image: str, port: int, *, sidecar: bool = False, restart: str = "") -> Item:
     """A pod template like those one finds: environment, probes, resources and a mounted config map."""
     container: Item = {
-        "name": app, "image": f"registry.example.com/{image}",
+        "name": app,
+        "image": f"registry.example.com/{image}",
         "ports": [{"name": "http", "containerPort": port, "protocol": "TCP"}],
-        "env": [{"name": "LOG_LEVEL", "value": "info"}, {"name": "APP_NAME", "value": app},
-                {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
-                {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://otel-collector.monitoring:4317"}],
-        "resources": {"limits": {"cpu": "500m", "memory": "256Mi"}, "requests": {"cpu": "100m", "memory": "128Mi"}},
-        "volumeMounts": [{"name": "config", "readOnly": True, "mountPath": f"/etc/{app}"},
-                         {"name": "tmp", "mountPath": "/tmp"}],
-        "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http", "scheme": "HTTP"}, "initialDelaySeconds": 5},
-        "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http", "scheme": "HTTP"}}}
+        "env": [
+            {"name": "LOG_LEVEL", "value": "info"},
+            {"name": "APP_NAME", "value": app},
+            {
+                "name": "POD_NAME",
+                "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
+            },
+            {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://otel-collector.monitoring:4317"},
+        ],
+        "resources": {
+            "limits": {"cpu": "500m", "memory": "256Mi"},
+            "requests": {"cpu": "100m", "memory": "128Mi"},
+        },
+        "volumeMounts": [
+            {"name": "config", "readOnly": True, "mountPath": f"/etc/{app}"},
+            {"name": "tmp", "mountPath": "/tmp"},
+        ],
+        "livenessProbe": {
+            "httpGet": {"path": "/healthz", "port": "http", "scheme": "HTTP"},
+            "initialDelaySeconds": 5,
+        },
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http", "scheme": "HTTP"}},
+    }
     spec: Item = {"containers": [container],
                   "volumes": [{"name": "config", "configMap": {"name": f"{app}-config"}},
                               {"name": "tmp", "emptyDir": {}}]}
@@ -200,14 +266,22 @@ def pod_template(app: str, image: str, port: int, *, sidecar: bool = False, rest
         spec["restartPolicy"] = restart
     spec["serviceAccountName"] = "default"
     defaults.pod_spec(spec)
-    return {"metadata": {"labels": {"app": app}, "annotations": {"prometheus.io/scrape": "true",
-                                                                 "prometheus.io/port": str(port)}}, "spec": spec}
+    return {
+        "metadata": {
+            "labels": {"app": app},
+            "annotations": {"prometheus.io/scrape": "true", "prometheus.io/port": str(port)},
+        },
+        "spec": spec,
+    }
 
 
 def workload(kind: str, namespace: str, name: str, identity: str, created: str, template: Item,
-             replicas: int) -> Item:
+             replicas: int, *, shape: Shape | None = None) -> Item:
     """A Deployment, StatefulSet or DaemonSet (which ignores `replicas`) for a pod template."""
-    spec: Item = {"selector": {"matchLabels": {"app": template["metadata"]["labels"]["app"]}}, "template": template}
+    spec: Item = {
+        "selector": {"matchLabels": {"app": template["metadata"]["labels"]["app"]}},
+        "template": template,
+    }
     if kind != "DaemonSet":
         spec = {"replicas": replicas, **spec}
     if kind == "StatefulSet":
@@ -217,33 +291,63 @@ def workload(kind: str, namespace: str, name: str, identity: str, created: str, 
                                        labels=template["metadata"]["labels"]),
                   "spec": spec}
     defaults.fill_in("apps", kind, item)
-    return owned_by(item, "kubectl-client-side-apply")
+    return owned_by(item, "kubectl-client-side-apply", shape=(kind, *shape) if shape else None)
 
 
-def replica_set(deployment: Item, identity: str, created: str, revision: int, replicas: int) -> Item:
+def replica_set(deployment: Item, identity: str, created: str, revision: int, replicas: int, *,
+                shape: Shape | None = None) -> Item:
     """The replica set of a deployment's present template."""
     spec = deployment["spec"]
-    labels = {**spec["template"]["metadata"].get("labels", {}), "pod-template-hash": template_hash(spec["template"])}
+    labels = {
+        **spec["template"]["metadata"].get("labels", {}),
+        "pod-template-hash": template_hash(spec["template"]),
+    }
     meta = deployment["metadata"]
     item: Item = {
-        "kind": "ReplicaSet", "apiVersion": "apps/v1",
-        "metadata": metadata(f"{meta['name']}-{labels['pod-template-hash']}", identity, created,
-                             namespace=meta["namespace"], labels=labels, generation=1,
-                             annotations={"deployment.kubernetes.io/desired-replicas": str(spec.get("replicas", 1)),
-                                          "deployment.kubernetes.io/max-replicas": str(spec.get("replicas", 1) + 1),
-                                          "deployment.kubernetes.io/revision": str(revision)},
-                             owners=[owner("apps/v1", "Deployment", deployment)]),
-        "spec": {"replicas": replicas,
-                 "selector": {"matchLabels": {**spec["selector"].get("matchLabels", {}),
-                                              "pod-template-hash": labels["pod-template-hash"]}},
-                 "template": {**spec["template"], "metadata": {**spec["template"]["metadata"], "labels": labels}}},
-        "status": {"replicas": 0}}
-    return owned_by(item, "kube-controller-manager")
+        "kind": "ReplicaSet",
+        "apiVersion": "apps/v1",
+        "metadata": metadata(
+            f"{meta['name']}-{labels['pod-template-hash']}",
+            identity,
+            created,
+            namespace=meta["namespace"],
+            labels=labels,
+            generation=1,
+            annotations={
+                "deployment.kubernetes.io/desired-replicas": str(spec.get("replicas", 1)),
+                "deployment.kubernetes.io/max-replicas": str(spec.get("replicas", 1) + 1),
+                "deployment.kubernetes.io/revision": str(revision),
+            },
+            owners=[owner("apps/v1", "Deployment", deployment)],
+        ),
+        "spec": {
+            "replicas": replicas,
+            "selector": {
+                "matchLabels": {
+                    **spec["selector"].get("matchLabels", {}),
+                    "pod-template-hash": labels["pod-template-hash"],
+                }
+            },
+            "template": {**spec["template"], "metadata": {**spec["template"]["metadata"], "labels": labels}},
+        },
+        "status": {"replicas": 0},
+    }
+    return owned_by(item, "kube-controller-manager", shape=("ReplicaSet", *shape) if shape else None)
 
 
-def pod(namespace: str, name: str, identity: str, created: str, template: Item, owner_reference: Item | None, *,
-        generate_name: str = "", extra_labels: Item | None = None) -> Item:
-    """A pod out of a template, just accepted: Pending and on no node."""
+def pod(
+    namespace: str,
+    name: str,
+    identity: str,
+    created: str,
+    template: Item,
+    owner_reference: Item | None,
+    *,
+    generate_name: str = "",
+    extra_labels: Item | None = None,
+    managed: bool = True,
+) -> Item:
+    """A pod out of a template, just accepted: Pending and on no node (`managed`: with its managedFields)."""
     meta = metadata(name, identity, created, namespace=namespace, generation=1,
                     labels={**(template.get("metadata", {}).get("labels") or {}), **(extra_labels or {})},
                     annotations=template.get("metadata", {}).get("annotations"),
@@ -254,7 +358,7 @@ def pod(namespace: str, name: str, identity: str, created: str, template: Item, 
                   "spec": json.loads(json.dumps(template.get("spec") or {}))}
     defaults.fill_in("", "Pod", item)
     item["status"]["qosClass"] = "Burstable"
-    return owned_by(item, "kube-controller-manager" if owner_reference else "kubelet")
+    return owned_by(item, "kube-controller-manager" if owner_reference else "kubelet") if managed else item
 
 
 def event(about: Item, identity: str, name: str, now: float, *, reason: str, message: str, component: str,

@@ -1,8 +1,8 @@
 """Objects as a meta.k8s.io/v1 Table, which is what `kubectl get` asks for and prints.
 
-The columns of a kind come from `columns`; a kind without an entry there shows Name and Age, a custom resource
-the `additionalPrinterColumns` of its definition. Ages are text, rendered at `now`. Every cell must cope with an
-empty object, because a bookmark in a Table watch is a row made of one.
+The columns of a kind come from `columns`; a kind without an entry there shows Name and Age, a custom
+resource the `additionalPrinterColumns` of its definition. Ages are text, rendered at `now`. Every cell must
+cope with an empty object, because a bookmark in a Table watch is a row made of one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from . import ages
-from .columns import COLUMNS, Column, description_of
+from .column_cells import Column, description_of
+from .columns import COLUMNS
 
 INCLUDE_OBJECT = ("Metadata", "Object", "None")
 
@@ -28,10 +29,18 @@ class Tabular(Protocol):
     def kind(self) -> str: ...
 
 
-def render_table(resource_type: Tabular, objects: Iterable[dict[str, Any]], include_object: str = "Metadata", *,
-                 resource_version: str = "", continue_token: str = "", remaining: int | None = None,
-                 with_columns: bool = True, printer_columns: Iterable[dict[str, Any]] | None = None,
-                 now: float | None = None) -> dict[str, Any]:
+def render_table(
+    resource_type: Tabular,
+    objects: Iterable[dict[str, Any]],
+    include_object: str = "Metadata",
+    *,
+    resource_version: str = "",
+    continue_token: str = "",
+    remaining: int | None = None,
+    with_columns: bool = True,
+    printer_columns: Iterable[dict[str, Any]] | None = None,
+    now: float | None = None,
+) -> dict[str, Any]:
     """A Table with one row per object.
 
     `include_object` is Metadata, Object or None, as in the query. `with_columns=False` gives
@@ -52,7 +61,9 @@ def render_table(resource_type: Tabular, objects: Iterable[dict[str, Any]], incl
             "rows": rows}
 
 
-def columns_of(resource_type: Tabular, printer_columns: Iterable[dict[str, Any]] | None = None) -> list[Column]:
+def columns_of(
+    resource_type: Tabular, printer_columns: Iterable[dict[str, Any]] | None = None
+) -> list[Column]:
     """The columns of a kind, wide ones included."""
     if printer_columns is not None:
         custom = [_custom_column(column) for column in printer_columns]
@@ -62,7 +73,11 @@ def columns_of(resource_type: Tabular, printer_columns: Iterable[dict[str, Any]]
 
 def partial_metadata(item: dict[str, Any]) -> dict[str, Any]:
     """The object as PartialObjectMetadata."""
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": item.get("metadata", {})}
+    return {
+        "kind": "PartialObjectMetadata",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": item.get("metadata", {}),
+    }
 
 
 def _row_object(item: dict[str, Any], include_object: str) -> dict[str, Any] | None:
@@ -72,8 +87,13 @@ def _row_object(item: dict[str, Any], include_object: str) -> dict[str, Any] | N
 
 
 def _definition(column: Column) -> dict[str, Any]:
-    return {"name": column.name, "type": column.type, "format": "name" if column.name == "Name" else "",
-            "description": column.description or description_of(column.name), "priority": 1 if column.wide else 0}
+    return {
+        "name": column.name,
+        "type": column.type,
+        "format": "name" if column.name == "Name" else "",
+        "description": column.description or description_of(column.name),
+        "priority": 1 if column.wide else 0,
+    }
 
 
 def _name_cell(item: dict[str, Any], now: float) -> str:
@@ -86,7 +106,9 @@ def _age_cell(item: dict[str, Any], now: float) -> str:
 
 _NAME = Column("Name", _name_cell)
 _AGE = Column("Age", _age_cell)
-_STEP = re.compile(r"\.([A-Za-z0-9_\-]+)|\['([^']+)'\]|\[(\d+|\*)\]|\[\?\(@\.([A-Za-z0-9_]+)\s*==\s*[\"']([^\"']*)[\"']\)\]")
+_STEP = re.compile(
+    r"\.([A-Za-z0-9_\-]+)|\['([^']+)'\]|\[(\d+|\*)\]|\[\?\(@\.([A-Za-z0-9_]+)\s*==\s*[\"']([^\"']*)[\"']\)\]"
+)
 
 
 def _custom_column(definition: dict[str, Any]) -> Column:
@@ -102,9 +124,15 @@ def _custom_column(definition: dict[str, Any]) -> Column:
             return value
         return value if isinstance(value, str) else str(value)
 
-    return Column(str(definition.get("name", "")), cell, kind, wide=int(definition.get("priority", 0) or 0) > 0,
-                  description=str(definition.get("description") or
-                                  f"Custom resource definition column (in JSONPath format): {path}"))
+    return Column(
+        str(definition.get("name", "")),
+        cell,
+        kind,
+        wide=int(definition.get("priority", 0) or 0) > 0,
+        description=str(
+            definition.get("description") or f"Custom resource definition column (in JSONPath format): {path}"
+        ),
+    )
 
 
 def at_json_path(item: Any, path: str) -> Any:
@@ -120,7 +148,9 @@ def at_json_path(item: Any, path: str) -> Any:
             at = 0 if index == "*" else int(index)
             item = item[at] if at < len(item) else None
         else:
-            item = next((part for part in item if isinstance(part, dict) and str(part.get(key)) == wanted), None)
+            item = next(
+                (part for part in item if isinstance(part, dict) and str(part.get(key)) == wanted), None
+            )
         if item is None:
             return None
     return item

@@ -20,21 +20,31 @@ _VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _PATH_SEGMENT_KINDS = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 MAX_DATA = 1024 * 1024
 
-_SAY_SUBDOMAIN = ("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-                  "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for "
-                  "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')")
-_SAY_LABEL = ("a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
-              "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
-              "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')")
-_SAY_LABEL_1035 = ("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
-                   "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', "
-                   "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')")
-_SAY_QUALIFIED = ("name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with "
-                  "an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation "
-                  "is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')")
-_SAY_VALUE = ("a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and "
-              "must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex "
-              "used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')")
+_SAY_SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+    "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for "
+    "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+_SAY_LABEL = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
+    "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+_SAY_LABEL_1035 = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+    "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', "
+    "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+)
+_SAY_QUALIFIED = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with "
+    "an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation "
+    "is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_SAY_VALUE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and "
+    "must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex "
+    "used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
 
 
 class Cause(NamedTuple):
@@ -121,9 +131,13 @@ def check_content(group: str, kind: str, item: Item, previous: Item | None) -> l
         if not spec.get("ports") and spec.get("clusterIP") != "None" and spec.get("type") != "ExternalName":
             causes.append(required("spec.ports"))
     elif kind in ("ConfigMap", "Secret") and group == "":
-        size = sum(len(str(value)) for field in ("data", "binaryData") for value in _mapping(item, field).values())
+        size = sum(
+            len(str(value)) for field in ("data", "binaryData") for value in _mapping(item, field).values()
+        )
         if size > MAX_DATA:
-            causes.append(Cause("FieldValueTooLong", f"Too long: may not be more than {MAX_DATA} bytes", "[]"))
+            causes.append(
+                Cause("FieldValueTooLong", f"Too long: may not be more than {MAX_DATA} bytes", "[]")
+            )
     return causes + _check_finalizers(item, previous)
 
 
@@ -135,8 +149,14 @@ def _check_finalizers(item: Item, previous: Item | None) -> list[Cause]:
     if not added:
         return []
     found = ", ".join(f'"{name}"' for name in added)
-    return [Cause("FieldValueForbidden", "Forbidden: no new finalizers can be added if the object is being deleted, "
-                  f"found new finalizers []string{{{found}}}", "metadata.finalizers")]
+    return [
+        Cause(
+            "FieldValueForbidden",
+            "Forbidden: no new finalizers can be added if the object is being deleted, "
+            f"found new finalizers []string{{{found}}}",
+            "metadata.finalizers",
+        )
+    ]
 
 
 def _check_workload(item: Item, previous: Item | None) -> list[Cause]:
@@ -150,7 +170,9 @@ def _check_workload(item: Item, previous: Item | None) -> list[Cause]:
     if not isinstance(selector, dict) or not selector:
         causes.append(required("spec.selector"))
     elif any(labels.get(key) != value for key, value in _mapping(selector, "matchLabels").items()):
-        causes.append(invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
+        causes.append(
+            invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+        )
     causes += _check_pod_spec(_mapping(template, "spec"), "spec.template.spec")
     if previous is not None and selector != _mapping(previous, "spec").get("selector"):
         causes.append(invalid("spec.selector", selector, "field is immutable"))
@@ -182,17 +204,25 @@ def _check_pod_spec(spec: Item, path: str) -> list[Cause]:
 def _check_pod_update(item: Item, previous: Item | None) -> list[Cause]:
     if previous is None or _frozen(item) == _frozen(previous):
         return []
-    return [Cause("FieldValueForbidden", "Forbidden: pod updates may not change fields other than "
-                  "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
-                  "`spec.tolerations` (only additions to existing tolerations),"
-                  "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
-                  "spec")]
+    return [
+        Cause(
+            "FieldValueForbidden",
+            "Forbidden: pod updates may not change fields other than "
+            "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
+            "`spec.tolerations` (only additions to existing tolerations),"
+            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+            "spec",
+        )
+    ]
 
 
 def _frozen(pod: Item) -> Item:
     """The part of a pod's spec that may not change."""
-    spec = {key: value for key, value in _mapping(pod, "spec").items()
-            if key not in ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName")}
+    spec = {
+        key: value
+        for key, value in _mapping(pod, "spec").items()
+        if key not in ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName")
+    }
     for field in ("containers", "initContainers"):
         if isinstance(spec.get(field), list):
             spec[field] = [{key: value for key, value in container.items() if key != "image"}

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from kdash.informer.indexer import NAMESPACE_INDEX, Indexer, meta_namespace_index_func, new_indexer
     from kdash.informer.informer_options import SharedIndexInformerOptions
     from kdash.informer.list_watch import CancelToken, ListerWatcher, ListOptions, TweakedListerWatcher
+    from kdash.informer.listers import Lister, NotFoundError
     from kdash.informer.objects import KubeObject
     from kdash.informer.plain_informer import new_informer
     from kdash.informer.queue.protocol import DeletedFinalStateUnknown
@@ -75,13 +76,14 @@ if TYPE_CHECKING:
 _MODULES = {
     "clock": "Clock SystemClock VirtualClock new_random",
     "controller": "Controller ControllerConfig",
-    "errors": "ApiStatusError ConnectionRefused ConnectionReset DecodeError InformerError StopRequested TransportError "
-    "UnexpectedEOF",
+    "errors": "ApiStatusError ConnectionRefused ConnectionReset DecodeError InformerError StopRequested "
+    "TransportError UnexpectedEOF",
     "factory": "ResourceInformer SharedInformerFactory",
     "handlers": "FilteringResourceEventHandler ResourceEventHandler ResourceEventHandlerFuncs",
     "identity": "InformerName",
     "indexer": "Indexer NAMESPACE_INDEX meta_namespace_index_func new_indexer",
     "informer_options": "SharedIndexInformerOptions",
+    "listers": "Lister NotFoundError",
     "list_watch": "CancelToken ListOptions ListerWatcher TweakedListerWatcher",
     "objects": "KubeObject",
     "plain_informer": "new_informer",
@@ -116,7 +118,9 @@ __all__ = [
     "InformerName",
     "KubeObject",
     "ListOptions",
+    "Lister",
     "ListerWatcher",
+    "NotFoundError",
     "PeriodChange",
     "Reflector",
     "ResourceEventHandler",

@@ -78,8 +78,8 @@ class SharedInformerFactory:
         self._clock: Clock = clock or SystemClock()
         self._common: dict[str, Any] = {
             "queue": queue, "watch_list": watch_list, "page_size": page_size, "packed": packed, "tap": tap,
-            "relist_period_s": seconds(relist_period) or 0.0, "crash_through": crash_through, "clock": self._clock,
-            "rng": rng,
+            "relist_period_s": seconds(relist_period) or 0.0, "crash_through": crash_through, "rng": rng,
+            "clock": self._clock,
         }  # fmt: skip
         self._lock = threading.Lock()  # guards _informers, _started and _shutting_down
         self._informers: dict[tuple[str, str, str], SharedIndexInformer] = {}
@@ -91,7 +91,8 @@ class SharedInformerFactory:
         if alias in GROUP_ALIASES:
             return _Group(self, alias)
         raise AttributeError(
-            f"SharedInformerFactory has no attribute or API group {alias!r}; groups: {', '.join(GROUP_ALIASES)}"
+            f"a SharedInformerFactory has no attribute or API group {alias!r}; "
+            f"groups: {', '.join(GROUP_ALIASES)}"
         )
 
     def for_resource(self, resource: str | ResourceInfo) -> ResourceInformer:

@@ -67,8 +67,8 @@ class HandlerRegistry:
         with self.started_lock:
             if self.stopped:
                 raise InformerError(
-                    f"handler {name or name_for_handler(handler)} was not added to shared informer because it has "
-                    "stopped already"
+                    f"handler {name or name_for_handler(handler)} was not added to shared informer because "
+                    "it has stopped already"
                 )
             return self._add(handler, self.default_period_s if asked_s is None else asked_s, name)
 
@@ -79,8 +79,9 @@ class HandlerRegistry:
             self._change_check_period(decision.check_period_s, unique)
             self._processor.resync_check_period_changed(decision.check_period_s)
         listener = ProcessorListener(
-            handler, name=unique, clock=self._clock, informer=self._informer, requested_s=decision.requested_s,
-            effective_s=decision.effective_s, asked_s=asked_s, tap=self._tap, crash_through=self._crash_through,
+            handler, name=unique, clock=self._clock, informer=self._informer,
+            requested_s=decision.requested_s, effective_s=decision.effective_s, asked_s=asked_s,
+            tap=self._tap, crash_through=self._crash_through,
         )  # fmt: skip
         replayed = 0
         if self.started:

@@ -255,9 +255,10 @@ class ProcessorListener:
             raise
         finally:
             tap.emit(
-                "handler.end", self._informer, self.name, kind, key, rv, version_of(old) if kind is UPDATE else "",
-                is_sync, is_initial, kind is DELETE and type(obj) is DeletedFinalStateUnknown, waited,
-                self._clock.monotonic() - began, error, len(self._buffer), cause,
+                "handler.end", self._informer, self.name, kind, key, rv,
+                version_of(old) if kind is UPDATE else "", is_sync, is_initial,
+                type(obj) is DeletedFinalStateUnknown, waited, self._clock.monotonic() - began, error,
+                len(self._buffer), cause,
             )  # fmt: skip
 
     def _synced(self) -> None:

@@ -107,7 +107,7 @@ def with_type(raw: bytes | msgspec.Raw, api_version: str, kind: str) -> bytes:
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
-    """The whole object. Text that Go would repair (bad UTF-8, lone surrogates) is repaired here too."""
+    """The whole object. Bad UTF-8 in it is repaired, as Go does."""
     try:
         return _object_decoder.decode(raw)
     except DECODING_ERRORS:
@@ -132,8 +132,7 @@ def decode_value(raw: msgspec.Raw) -> Any:
 
 def _repaired(raw: bytes) -> Any:
     try:
-        value = json.loads(raw.decode("utf-8", "replace"))
-        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        return json.loads(raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise DecodeError("malformed object: its JSON cannot be decoded") from None
 

@@ -30,7 +30,7 @@ _RELEASE_AFTER_BYTES = 16 << 20
 
 def _find_malloc_trim() -> Callable[[int], Any] | None:
     try:
-        return ctypes.CDLL(None).malloc_trim  # type: ignore[no-any-return]
+        return ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):
         return None
 

@@ -70,8 +70,9 @@ def new_informer(
         return Reflector(
             lister_watcher, delta_queue, name=name,
             expected_api_version=resource.api_version if resource else "",
-            expected_kind=resource.kind if resource else "", resync_period_s=resync_s, use_watch_list=watch_list,
-            watch_error_handler=watch_error_handler, transform=transform, clock=clock, rng=rng or new_random(), tap=tap,
+            expected_kind=resource.kind if resource else "", resync_period_s=resync_s,
+            use_watch_list=watch_list, watch_error_handler=watch_error_handler, transform=transform,
+            clock=clock, rng=rng or new_random(), tap=tap,
         )  # fmt: skip
 
     config = ControllerConfig(

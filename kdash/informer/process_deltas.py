@@ -131,7 +131,8 @@ class DeltaProcessor:
             cause = delta[3] if self._tap is None else self._emit("add", delta, None)
             self._added(obj, is_in_initial_list, cause)
         else:
-            self._store.update(obj)
+            if old is not obj:  # a Sync delta carries the cached object itself
+                self._store.update(obj)
             cause = delta[3] if self._tap is None else self._emit("update", delta, old)
             self._updated(old, obj, cause)
 

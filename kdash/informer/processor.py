@@ -115,8 +115,9 @@ class SharedProcessor:
     def _distribute_tapped(self, tap: Tap, notification: Notification) -> None:
         kind, obj, old, is_sync, is_initial, at, cause = notification
         listeners = self._listeners
-        delivered, skipped = self._names, ()
-        if is_sync and not all([listener.syncing for listener in listeners]):
+        delivered = self._names
+        skipped: tuple[str, ...] = ()
+        if is_sync and not all(listener.syncing for listener in listeners):
             listeners = tuple([listener for listener in listeners if listener.syncing])
             delivered = tuple([listener.name for listener in listeners])
             skipped = tuple([listener.name for listener in self._listeners if not listener.syncing])

@@ -154,7 +154,7 @@ class Reflector:
         return request
 
     def stop(self) -> None:
-        """Ask it to end; returns at once. Any number of times, also before `start`."""
+        """Ask it to end; returns at once, see `join`. Any number of times, also before `start`."""
         with self._condition:
             self._stopping = True
             interrupt = self._interrupt
@@ -300,14 +300,14 @@ class Reflector:
             return fx.EventsArrived((WatchEvent("ERROR", None, status),))
         return fx.EventsArrived(events) if events else fx.StreamEnded()
 
-    def _sleep(self, request: fx.Sleep) -> fx.Input | None:
+    def _sleep(self, request: fx.Sleep) -> fx.Input:
         until = self._clock.monotonic() + request.delay.seconds
         with self._condition:
-            while not self._stopping and not self._orders:
+            while (order := self._take_order()) is None:
                 left_s = until - self._clock.monotonic()
                 if left_s <= 0 or not self._clock.wait(self._condition, left_s):
                     return fx.TimerFired()
-        return None
+            return order
 
     def _close_stream(self) -> None:
         stream, self._stream = self._stream, None

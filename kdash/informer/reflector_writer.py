@@ -151,7 +151,7 @@ class ReflectorWriter:
     def _reject(self, effect: fx.Reject) -> None:
         type_, obj, _, size, _ = effect.event
         key, uid, version = ("", "", "") if obj is None else (obj.key, obj.uid, obj.resource_version)
-        _logger.warning("reflector %s: a %s event was skipped: %s", self._name, type_, effect.reason)
+        _logger.info("reflector %s: a %s event was skipped: %s", self._name, type_, effect.reason)
         self._emit("watch.event", type_, key, uid, version, self.version, size, effect.counted, effect.reason)
 
     def report(self, effect: fx.ReportError) -> None:

@@ -36,7 +36,7 @@ from kdash.informer.periodic import PeriodicCall
 from kdash.informer.process_deltas import DeltaProcessor
 from kdash.informer.processor import DistributingSink, SharedProcessor
 from kdash.informer.queue.engines import new_queue
-from kdash.informer.queue.protocol import Queue
+from kdash.informer.queue.protocol import ProcessBatchFunc, ProcessFunc, Queue
 from kdash.informer.reflector import Reflector, WatchErrorHandler
 from kdash.informer.reflector_requests import supports_watch_list
 from kdash.informer.registration import HandlerRegistration
@@ -187,10 +187,11 @@ class SharedIndexInformer:
     def _new_controller(self) -> Controller:
         options = self.options
         queue = new_queue(
-            options.queue, name=self.name, known_objects=self.indexer, transform=self._transform, tap=self._tap,
-            clock=self._clock, key_func=options.key_func, on_idle=self.indexer.pack_pending,
+            options.queue, name=self.name, known_objects=self.indexer, transform=self._transform,
+            tap=self._tap, clock=self._clock, key_func=options.key_func, on_idle=self.indexer.pack_pending,
         )  # fmt: skip
-        process, process_batch = self._deltas.process, self._deltas.process_batch
+        process: ProcessFunc = self._deltas.process
+        process_batch: ProcessBatchFunc = self._deltas.process_batch
         if options.metrics is not None:
             version = self.indexer.last_store_sync_resource_version
             process = metered(process, options.metrics, queue, version, self._clock)
@@ -217,8 +218,11 @@ class SharedIndexInformer:
         )  # fmt: skip
 
     def _queue_synced(self) -> None:
-        """The queue's latch has turned. DeltaFIFO turns it before its last initial entry is processed; who waits
-        for the informer shall find that entry in the cache, so the news is passed on after it."""
+        """The queue's latch has turned.
+
+        DeltaFIFO turns it before its last initial entry is processed. Who waits for the informer shall find
+        that entry in the cache, so the news is passed on after it.
+        """
         if self.options.queue == "delta" and self._controller and self._controller.is_own_thread():
             self._deltas.afterwards = self._announce_sync
         else:

@@ -32,7 +32,7 @@ class TransformError(InformerError):
 def strip_managed_fields(obj: KubeObject) -> KubeObject:
     """Without metadata.managedFields, which few need and which make up a third of many objects."""
     raw = obj.to_json()
-    if b'"managedFields"' not in raw:
+    if b'"managedFields":' not in raw:
         return obj
     return KubeObject.from_bytes(without_managed_fields(raw))
 

@@ -1,35 +1,60 @@
-"""The embedded API server as an observation uses it: started as the user asked for, known by its URL."""
+"""The embedded API server as an observation uses it: started when needed, stopped with the observation."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import difflib
+import threading
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["DemoServer", "start_demo_server"]
+from kdash.observe.parse import BadValue
 
-
-class DemoServer(Protocol):
-    """The part of the embedded server that kdash uses."""
-
-    @property
-    def url(self) -> str: ...
-
-    def stop(self) -> None: ...
-
-
-def start_demo_server(
-    *,
-    objects: int | None = None,
-    rate: float | None = None,
-    seed: int | None = None,
-    scenario: str | None = None,
-    port: int = 0,
-) -> DemoServer:
-    """Start it on 127.0.0.1; None means the server's default. Raises `BadValue` for an unknown scenario."""
+if TYPE_CHECKING:
     from kdash.demo import ApiServer
 
-    options: dict[str, Any] = {
-        "objects": objects, "rate": rate, "seed": seed, "scenario": scenario, "port": port
-    }  # fmt: skip
-    server = ApiServer(**{name: value for name, value in options.items() if value is not None})
-    server.start()
-    return server
+__all__ = ["DemoHost"]
+
+
+class DemoHost:
+    """Starts one server on 127.0.0.1 and stops it. Thread-safe; importing this imports no server."""
+
+    def __init__(
+        self, *, objects: int | None = None, rate: float | None = None, seed: int | None = None,
+        scenario: str | None = None, port: int = 0,
+    ) -> None:
+        """What is None takes the server's default."""
+        options: dict[str, Any] = {"objects": objects, "rate": rate, "seed": seed, "scenario": scenario}
+        self._options = {name: value for name, value in options.items() if value is not None} | {"port": port}
+        self._lock = threading.Lock()  # guards server and _stopped
+        self._stopped = False
+        self.server: ApiServer | None = None
+        """The server, once it runs."""
+
+    def start(self) -> ApiServer:
+        """The running server. Raises `BadValue` for an unknown scenario, OSError when the port is taken."""
+        from kdash.demo import ApiServer
+
+        with self._lock:
+            if self.server is None:
+                try:
+                    server = ApiServer(**self._options)
+                except ValueError as error:
+                    raise BadValue(_with_nearest(str(self._options.get("scenario")), str(error))) from None
+                if self._stopped:
+                    raise OSError("the demo was stopped before it began")
+                self.server = server.start()
+            return self.server
+
+    def stop(self) -> None:
+        """Stop the server; any number of times."""
+        with self._lock:
+            self._stopped = True
+            server, self.server = self.server, None
+        if server is not None:
+            server.stop()
+
+
+def _with_nearest(name: str, sentence: str) -> str:
+    from kdash.demo.scenarios import SCENARIOS
+
+    near = difflib.get_close_matches(name, list(SCENARIOS), n=1)
+    return f"{sentence}; did you mean {near[0]}?" if near else sentence

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.tap import RingTap, Tap
+from kdash.observe.chaos import cause, change_something
 from kdash.observe.door import Outcome
 from kdash.observe.failures import is_final, state_of_failure
 from kdash.observe.handlers import HandlerSpec, default_handlers, make_handler
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from kdash.informer.list_watch import ListOptions
     from kdash.informer.resources import ResourceInfo
     from kdash.informer.shared_informer import SharedIndexInformer
+    from kdash.observe.demo_server import DemoHost
 
 __all__ = ["Connector", "LiveObservation", "Wanted"]
 
@@ -71,10 +73,11 @@ class LiveObservation:
     """Observes resources of one API server."""
 
     def __init__(
-        self, connect: Connector, wanted: Wanted, *, name: str = "", is_demo: bool = False, banner: str = "",
-        on_stop: Callable[[], object] | None = None, clock: Clock | None = None,
+        self, connect: Connector, wanted: Wanted, *, name: str = "", demo: DemoHost | None = None,
+        banner: str = "", clock: Clock | None = None,
     ) -> None:
-        self.is_demo = is_demo
+        self.is_demo = demo is not None
+        self.demo = demo
         self.wanted = wanted
         self.recorder = Recorder(clock or SystemClock(), slow_limit_s=wanted.slow_limit_s)
         self.tap = RingTap(clock=self.recorder.clock)
@@ -85,7 +88,6 @@ class LiveObservation:
         self._connect = connect
         self._name = name
         self._banner = banner
-        self._on_stop = on_stop
         self._connection: StateView | None = StateView("STARTING", "connecting…")
         self._lock = threading.Lock()  # guards factory and client while they are set, replaced or stopped
         self._infos: list[ResourceInfo] = []
@@ -131,8 +133,8 @@ class LiveObservation:
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, until - self.now()))
-        if self._on_stop is not None:
-            self._on_stop()
+        if self.demo is not None:
+            self.demo.stop()
 
     def snapshot(self) -> Snapshot:
         connection = self._connection
@@ -184,6 +186,15 @@ class LiveObservation:
 
     def set_queue(self, engine: str) -> Outcome:
         return self.orders.set_queue(engine)
+
+    def demo_change(self, ref: ObjectRef | None = None) -> Outcome:
+        """Change a pod of the demo, this one if it is given; refused on a cluster."""
+        namespace, _, name = ref.key.rpartition("/") if ref is not None else ("", "", "")
+        return self.orders.log(change_something(self.demo, namespace, name))
+
+    def demo_fault(self, name: str) -> Outcome:
+        """Make the demo server misbehave (see `chaos.CHAOS`); refused on a cluster."""
+        return self.orders.log(cause(self.demo, name))
 
     # what the orders need --------------------------------------------------------------------------------
 

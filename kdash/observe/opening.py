@@ -1,7 +1,7 @@
 """Opening an observation: of a cluster, of the embedded demo server, or of the demo for want of a cluster.
 
 Contract: nothing here connects or imports anything heavy; that happens on the observation's own threads after
-`start`. The demo server starts here, in threads of its own, and stops when the observation stops.
+`start`. The demo server runs in threads of its own and stops when the observation stops.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdash.informer.tap import Tap
-from kdash.observe.demo_server import start_demo_server
+from kdash.observe.demo_server import DemoHost
 from kdash.observe.live import LiveObservation, Wanted
 
 if TYPE_CHECKING:
@@ -87,18 +87,22 @@ def open_demo(
     rate: float | None = None,
     seed: int | None = None,
     scenario: str | None = None,
+    port: int = 0,
     banner: str = "",
 ) -> LiveObservation:
-    """Start the embedded API server in this process and observe it; it stops with the observation.
+    """Observe the embedded API server, which runs in this process and stops with the observation.
 
-    Raises `BadValue` for an unknown scenario.
+    A server that was asked for something special starts here, so that a wrong wish is an error at once:
+    raises `BadValue` for an unknown scenario and OSError for a port that is taken.
     """
-    server = start_demo_server(objects=objects, rate=rate, seed=seed, scenario=scenario)
+    host = DemoHost(objects=objects, rate=rate, seed=seed, scenario=scenario, port=port)
+    if scenario is not None or port:
+        host.start()
     wanted = wanted or Wanted(resync_s=DEMO_RESYNC_S, all_namespaces=True, seed=seed)
 
     def connect(tap: Tap) -> ClusterClient:
         from kdash.cluster import connect_url
 
-        return connect_url(server.url, tap=tap)
+        return connect_url(host.start().url, tap=tap)
 
-    return LiveObservation(connect, wanted, name="demo", is_demo=True, banner=banner, on_stop=server.stop)
+    return LiveObservation(connect, wanted, name="demo", demo=host, banner=banner)

@@ -32,7 +32,8 @@ class Orders:
     def __init__(self, observation: LiveObservation) -> None:
         self._observation = observation
 
-    def _log(self, outcome: Outcome, category: str = "APP") -> Outcome:
+    def log(self, outcome: Outcome, category: str = "APP") -> Outcome:
+        """Tell the event log; returns the outcome."""
         mark = " (kdash extension)" if outcome.extension else ""
         self._observation.recorder.note(outcome.text + mark, category if outcome.ok else "APP")
         return outcome
@@ -56,7 +57,7 @@ class Orders:
         if handler is not None:
             refusal = self._refusal(informers, handler)
             if refusal:
-                return self._log(Outcome(False, refusal, True))
+                return self.log(Outcome(False, refusal, True))
         sentences, reached_any = [], False
         for informer in informers:
             reached = [each.name for each in informer.registrations() if each.effective_period_s > 0]
@@ -64,7 +65,7 @@ class Orders:
             self._do(informer.resync_now, informer)
             reached_any = reached_any or bool(reached)
             sentences.append(_replay_sentence(informer, reached, skipped, len(informers) > 1))
-        return self._log(Outcome(reached_any, "; ".join(sentences) + "; 0 requests", True), "RESYNC")
+        return self.log(Outcome(reached_any, "; ".join(sentences) + "; 0 requests", True), "RESYNC")
 
     def _refusal(self, informers: list[SharedIndexInformer], handler: str) -> str:
         named = _registrations(informers, handler)
@@ -92,8 +93,8 @@ class Orders:
             return _NOT_YET
         told = [informer.name for informer in informers if order(informer)]
         if not told:
-            return self._log(Outcome(False, "the informer does not run: nothing to order", True))
-        return self._log(Outcome(True, words.format(", ".join(told)), True), "REFLECT")
+            return self.log(Outcome(False, "the informer does not run: nothing to order", True))
+        return self.log(Outcome(True, words.format(", ".join(told)), True), "REFLECT")
 
     # handlers --------------------------------------------------------------------------------------------
 
@@ -104,7 +105,7 @@ class Orders:
         if period_s < 0:
             return Outcome(False, "a resync period cannot be negative; 0 turns the resync off")
         if handler is not None and not _registrations(informers, handler):
-            return self._log(Outcome(False, self._no_such_handler(informers, handler)))
+            return self.log(Outcome(False, self._no_such_handler(informers, handler)))
         got: dict[str, float] = {}
         for informer in informers:
             for registration in _registrations([informer], handler) if handler else [None]:
@@ -112,26 +113,26 @@ class Orders:
                 got.update({name: effective for name, _, effective in change.handlers})
         if not got:
             why = "no handler ever asked for resync: name one to give it a period"
-            return self._log(Outcome(False, why, True))
+            return self.log(Outcome(False, why, True))
         words = ", ".join(f"{name} {'every ' + duration(s) if s else 'never'}" for name, s in got.items())
-        return self._log(Outcome(True, f"resync period: {words}", True), "RESYNC")
+        return self.log(Outcome(True, f"resync period: {words}", True), "RESYNC")
 
     def add_handler(self, spec: HandlerSpec) -> Outcome:
         informers = self._informers()
         if not informers:
             return _NOT_YET
         if _registrations(informers, spec.name):
-            return self._log(Outcome(False, f"there is a handler {spec.name} already: choose another name"))
+            return self.log(Outcome(False, f"there is a handler {spec.name} already: choose another name"))
         observation = self._observation
         replayed = sum(map(_size, informers))
         try:
             for informer in informers:
                 self._do(lambda informer=informer: observation.register_handler(informer, spec), informer)  # type: ignore[misc]
         except InformerError as error:
-            return self._log(Outcome(False, clean(str(error))))
+            return self.log(Outcome(False, clean(str(error))))
         observation.handlers.append(spec)
         words = f"{spec.name} added: {plural(replayed, 'object')} replayed from the cache; 0 requests"
-        return self._log(Outcome(True, words), "HANDLER")
+        return self.log(Outcome(True, words), "HANDLER")
 
     def remove_handler(self, name: str) -> Outcome:
         informers = self._informers()
@@ -139,7 +140,7 @@ class Orders:
             return _NOT_YET
         found = _registrations(informers, name)
         if not found:
-            return self._log(Outcome(False, self._no_such_handler(informers, name)))
+            return self.log(Outcome(False, self._no_such_handler(informers, name)))
         dropped = sum(registration.backlog() for registration in found)
         for registration in found:
             registration.remove()
@@ -148,7 +149,7 @@ class Orders:
         backlog = "nothing was waiting"
         if dropped:
             backlog = f"{plural(dropped, 'waiting notification')} dropped"
-        return self._log(Outcome(True, f"{name} removed: {backlog}"), "HANDLER")
+        return self.log(Outcome(True, f"{name} removed: {backlog}"), "HANDLER")
 
     def _no_such_handler(self, informers: list[SharedIndexInformer], name: str) -> str:
         names = dict.fromkeys(each.name for informer in informers for each in informer.registrations())
@@ -167,7 +168,7 @@ class Orders:
         observation.in_background(lambda: observation.restart(engine), "kdash-restart")
         title, client_go = ENGINES[engine]
         words = f"{title} ({client_go}): the informer restarts and fetches its state anew"
-        return self._log(Outcome(True, words))
+        return self.log(Outcome(True, words))
 
 
 def _registrations(informers: list[SharedIndexInformer], name: str) -> list[HandlerRegistration]:

@@ -35,7 +35,7 @@ class LineTopic:
     ) -> None:
         self._log = log
         self._index = index
-        self._before: dict[tuple[str, str], str] = {}  # versions of this chunk's watch events so far
+        self._informers_watched = 0
         self._informers = informers
         self._handlers = handlers
         self._worded: list[tuple[int, float, str, Line]] = []
@@ -53,28 +53,26 @@ class LineTopic:
         line = describe_wave(tick, wave, due, notifications, requests)
         self._worded.append((wave[0], wave[1], wave[3], line))
 
-    def watch_events(self, records: Sequence[Record]) -> None:
-        """Watch events become lines, except the initial events of a watch-list.
+    def watch_events(self, informer: str, records: Sequence[Record]) -> None:
+        """Watch events of one informer become lines, except the initial events of a watch-list.
 
         Comes before the index is fed: it still holds the version that an object had before.
         """
-        states = self._informers.states
-        streaming = {name for name, state in states.items() if state.initial_until is not None}
-        if streaming:
-            records = [
-                record for record in records
-                if record[3] not in streaming or not states[record[3]].is_initial(record[0])
-            ]
-        rows_of, before = self._index.rows_of, self._before
+        state = self._informers.of(informer)
+        if state.initial_until is not None:
+            records = [record for record in records if not state.is_initial(record[0])]
+        rows, old = self._index.rows_of(informer), self._old
+        before: dict[str, str] = {}
         for record in records:
-            informer, key = record[3], record[7]
-            old = before.get((informer, key))
-            if old is None:
-                row = rows_of(informer).get(key)
-                old = row.resource_version if row is not None and row.mark != "gone" else ""
-            before[informer, key] = record[9]
-            self._old.append(old)
+            key = record[7]
+            version = before.get(key)
+            if version is None:
+                row = rows.get(key)
+                version = row.resource_version if row is not None and row.mark != "gone" else ""
+            before[key] = record[9]
+            old.append(version)
         self._watched.extend(records)
+        self._informers_watched += 1
 
     def processed(self, records: Sequence[Record]) -> None:
         if not all(map(_OK, records)):
@@ -91,8 +89,10 @@ class LineTopic:
     def flush(self) -> None:
         """Write the chunk's lines in the order of their records."""
         watched, old, worded = self._watched, self._old, self._worded
-        self._watched, self._old, self._worded = [], [], []
-        self._before.clear()
+        if self._informers_watched > 1:
+            pairs = sorted(zip(watched, old, strict=True))
+            watched, old = [record for record, _ in pairs], [version for _, version in pairs]
+        self._watched, self._old, self._worded, self._informers_watched = [], [], [], 0
         if not worded:
             self._write_watched(watched, old)
             return

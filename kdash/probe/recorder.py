@@ -124,9 +124,8 @@ class Recorder:
             line(record)
 
     def _take_hot(self, hot: dict[str, list[Record]]) -> None:
-        if hot["watch.event"]:
-            self.lines.watch_events(hot["watch.event"])
         for informer, batch in _by_informer(hot["watch.event"]):
+            self.lines.watch_events(informer, batch)
             self.informers.watch_events(informer, batch)
             self.api.watched(informer, len(batch))
         for informer, batch in _by_informer(hot["queue.enqueued"]):

@@ -64,6 +64,7 @@ def test_help_goes_to_stdout(arguments: tuple[str, ...]) -> None:
         (("snapshot", "--queue", "fifo"), "real-atomic"),
         (("snapshot", "pods/web"), "write pods"),
         (("snapshot", "pods,,svc"), "empty"),
+        (("snapshot", "-n", "a/b"), "namespace"),
         (("snapshot", "--as-group", "g"), "--as"),
         (("snapshot", "--page-size", "-1"), "-1"),
         (("trace", "--for", "3s", "--count", "2"), "--for"),

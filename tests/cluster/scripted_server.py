@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that does byte for byte what a test scripts: one script a request, in order of arrival."""
+"""A server on 127.0.0.1 that does byte for byte what a test scripts: one script a request, in order."""
 
 from __future__ import annotations
 
@@ -26,15 +26,28 @@ class Exchange:
         for piece in pieces:
             self.sock.sendall(piece)
 
-    def answer(self, body: bytes | str, code: int = 200, *, content_type: str = "application/json",
-               headers: Iterable[str] = ()) -> None:
+    def answer(
+        self,
+        body: bytes | str,
+        code: int = 200,
+        *,
+        content_type: str = "application/json",
+        headers: Iterable[str] = (),
+    ) -> None:
         """A whole answer with its length."""
         body = body.encode() if isinstance(body, str) else body
-        head = [f"HTTP/1.1 {code} Said", f"Content-Type: {content_type}", f"Content-Length: {len(body)}", *headers]
+        head = [
+            f"HTTP/1.1 {code} Said",
+            f"Content-Type: {content_type}",
+            f"Content-Length: {len(body)}",
+            *headers,
+        ]
         self.send("\r\n".join([*head, "", ""]).encode() + body)
 
     def start_chunked(self, content_type: str = "application/json") -> None:
-        self.send(f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        self.send(
+            f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        )
 
     def start_unframed(self) -> None:
         self.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
@@ -74,7 +87,9 @@ Script = Callable[[Exchange], None]
 class ScriptedServer:
     """Use as a context manager. The last script serves all further requests."""
 
-    def __init__(self, *scripts: Script, wrap: Callable[[socket.socket], socket.socket] | None = None) -> None:
+    def __init__(
+        self, *scripts: Script, wrap: Callable[[socket.socket], socket.socket] | None = None
+    ) -> None:
         self.scripts = list(scripts)
         self.exchanges: list[Exchange] = []
         self._wrap = wrap or (lambda sock: sock)
@@ -100,7 +115,9 @@ class ScriptedServer:
 
     def wait_for_requests(self, count: int, timeout_s: float = 20.0) -> None:
         with self._arrived:
-            assert self._arrived.wait_for(lambda: len(self.exchanges) >= count, timeout_s), "no such request came"
+            assert self._arrived.wait_for(lambda: len(self.exchanges) >= count, timeout_s), (
+                "no such request came"
+            )
 
     @property
     def targets(self) -> list[str]:

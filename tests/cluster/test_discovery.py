@@ -22,7 +22,9 @@ def replay(exchange, name):
     response = recorded(name)
     etag = [f"Etag: {response['headers']['Etag']}"] if "Etag" in response["headers"] else []
     exchange.answer(
-        response.get("body", ""), response["status"], content_type=response["headers"].get("Content-Type", ""),
+        response.get("body", ""),
+        response["status"],
+        content_type=response["headers"].get("Content-Type", ""),
         headers=etag,
     )
 
@@ -75,16 +77,30 @@ def test_empty_response_kinds_inherit_and_scope_and_names_are_kept(client):
 @pytest.mark.parametrize(
     ("word", "name", "version"),
     [
-        ("pods", "pods", "v1"), ("pod", "pods", "v1"), ("po", "pods", "v1"), ("Pod", "pods", "v1"),
-        ("PODS", "pods", "v1"), ("pods.v1.", "pods", "v1"), ("pods.v1", "pods", "v1"), ("cm", "configmaps", "v1"),
-        ("ConfigMap", "configmaps", "v1"), ("deploy", "deployments.apps", "v1"),
-        ("deployments.apps", "deployments.apps", "v1"), ("deployments.v1.apps", "deployments.apps", "v1"),
-        ("deploy.apps", "deployments.apps", "v1"), ("deploy.app", "deployments.apps", "v1"),
-        ("Deployment.v1.apps", "deployments.apps", "v1"), ("widgets", "widgets.wire.example.com", "v1"),
-        ("wd", "widgets.wire.example.com", "v1"), ("Widget", "widgets.wire.example.com", "v1"),
+        ("pods", "pods", "v1"),
+        ("pod", "pods", "v1"),
+        ("po", "pods", "v1"),
+        ("Pod", "pods", "v1"),
+        ("PODS", "pods", "v1"),
+        ("pods.v1.", "pods", "v1"),
+        ("pods.v1", "pods", "v1"),
+        ("cm", "configmaps", "v1"),
+        ("ConfigMap", "configmaps", "v1"),
+        ("deploy", "deployments.apps", "v1"),
+        ("deployments.apps", "deployments.apps", "v1"),
+        ("deployments.v1.apps", "deployments.apps", "v1"),
+        ("deploy.apps", "deployments.apps", "v1"),
+        ("deploy.app", "deployments.apps", "v1"),
+        ("Deployment.v1.apps", "deployments.apps", "v1"),
+        ("widgets", "widgets.wire.example.com", "v1"),
+        ("wd", "widgets.wire.example.com", "v1"),
+        ("Widget", "widgets.wire.example.com", "v1"),
         ("widgets.wire.example.com", "widgets.wire.example.com", "v1"),
-        ("widgets.v1.wire.example.com", "widgets.wire.example.com", "v1"), ("widget.wire", "widgets.wire.example.com", "v1"),
-        ("events", "events", "v1"), ("events.events.k8s.io", "events.events.k8s.io", "v1"), (" svc ", "services", "v1"),
+        ("widgets.v1.wire.example.com", "widgets.wire.example.com", "v1"),
+        ("widget.wire", "widgets.wire.example.com", "v1"),
+        ("events", "events", "v1"),
+        ("events.events.k8s.io", "events.events.k8s.io", "v1"),
+        (" svc ", "services", "v1"),
     ],
 )
 def test_words_mean_what_they_mean_to_kubectl(client, word, name, version):
@@ -93,15 +109,23 @@ def test_words_mean_what_they_mean_to_kubectl(client, word, name, version):
 
 
 def test_several_words_and_categories(client):
-    assert [r.name for r in client.resolve_all("svc,pods,po,deploy")] == ["services", "pods", "deployments.apps"]
+    assert [r.name for r in client.resolve_all("svc,pods,po,deploy")] == [
+        "services",
+        "pods",
+        "deployments.apps",
+    ]
     everything = {r.name for r in client.resolve_all("all")}
     assert {"pods", "services", "deployments.apps", "widgets.wire.example.com"} <= everything
     assert "configmaps" not in everything
 
 
 def test_preferred_version_and_the_servers_order_decide():
-    v2 = ResourceInfo("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", True, short_names=("hpa",))
-    v1 = ResourceInfo("autoscaling", "v1", "horizontalpodautoscalers", "HorizontalPodAutoscaler", True, short_names=("hpa",))
+    v2 = ResourceInfo(
+        "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", True, short_names=("hpa",)
+    )
+    v1 = ResourceInfo(
+        "autoscaling", "v1", "horizontalpodautoscalers", "HorizontalPodAutoscaler", True, short_names=("hpa",)
+    )
     other = ResourceInfo("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", True)
     pods = ResourceInfo("", "v1", "pods", "Pod", True)
     known = [pods, v2, v1, other]
@@ -127,8 +151,13 @@ def test_unknown_word_looks_again_and_offers_the_nearest(client):
 
 @pytest.mark.parametrize(
     ("word", "said"),
-    [("pods/web-1", "metadata.name=web-1"), ("componentstatuses", "no watch"), ("bindings", "no list and no watch"),
-     ("", "no resource is named"), ("x\x1b[31m", "no resource 'x ")],
+    [
+        ("pods/web-1", "metadata.name=web-1"),
+        ("componentstatuses", "no watch"),
+        ("bindings", "no list and no watch"),
+        ("", "no resource is named"),
+        ("x\x1b[31m", "no resource 'x "),
+    ],
 )
 def test_words_that_cannot_be_observed(client, word, said):
     with pytest.raises(UnknownResource, match=said) as caught:
@@ -137,9 +166,13 @@ def test_words_that_cannot_be_observed(client, word, said):
 
 
 def legacy(exchange):
-    documents = {"/api": "005-api-legacy", "/apis": "006-apis-legacy", "/api/v1": "007-api-v1-resources",
-                 "/apis/apps/v1": "more/008-apis-apps-v1-resources",
-                 "/apis/wire.example.com/v1": "more/014-crd-group-discovery"}
+    documents = {
+        "/api": "005-api-legacy",
+        "/apis": "006-apis-legacy",
+        "/api/v1": "007-api-v1-resources",
+        "/apis/apps/v1": "more/008-apis-apps-v1-resources",
+        "/apis/wire.example.com/v1": "more/014-crd-group-discovery",
+    }
     if exchange.target in documents:
         replay(exchange, documents[exchange.target])
     else:
@@ -153,15 +186,36 @@ def test_legacy_discovery_is_the_fallback_and_broken_groups_are_named(serve):
     assert client.resolve("po").short_names == ("po",)
     assert not [r for r in client.resources() if "/" in r.resource]
     assert "batch/v1" in client.discovery_errors()
-    with pytest.raises(UnknownResource, match="not described by the server.*batch/v1"):
+    with pytest.raises(UnknownResource, match=r"not described by the server.*batch/v1"):
         client.resolve("jobs")
 
 
 def test_stale_group_is_used_and_named(serve):
-    document = {"kind": "APIGroupDiscoveryList", "items": [{"metadata": {"name": "x.io"}, "versions": [
-        {"version": "v1", "freshness": "Stale", "resources": [
-            {"resource": "things", "responseKind": {"kind": "Thing"}, "scope": "Cluster", "verbs": ["list", "watch"]}]},
-        "nonsense", {"resources": [{"resource": 3}]}]}, None]}
+    document = {
+        "kind": "APIGroupDiscoveryList",
+        "items": [
+            {
+                "metadata": {"name": "x.io"},
+                "versions": [
+                    {
+                        "version": "v1",
+                        "freshness": "Stale",
+                        "resources": [
+                            {
+                                "resource": "things",
+                                "responseKind": {"kind": "Thing"},
+                                "scope": "Cluster",
+                                "verbs": ["list", "watch"],
+                            }
+                        ],
+                    },
+                    "nonsense",
+                    {"resources": [{"resource": 3}]},
+                ],
+            },
+            None,
+        ],
+    }
     client = connect_url(serve(lambda e: e.answer(json.dumps(document), content_type=AGGREGATED)).url)
     assert client.resolve("thing").name == "things.x.io"
     assert "x.io/v1" in client.discovery_errors()
@@ -187,5 +241,3 @@ def test_server_that_is_no_api_server_says_so(serve):
 
     with pytest.raises(DecodeError, match="is this an API server"):
         connect_url(serve(lambda e: e.answer("<html/>", content_type="text/html")).url).resolve("pods")
-
-

@@ -7,6 +7,7 @@ import stat
 import sys
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from kdash.cluster.exec_plugin import ExecPlugin
 from kdash.informer.clock import SystemClock, VirtualClock
 from kdash.informer.errors import StopRequested
 from kdash.informer.list_watch import CancelToken
-from tests.cluster.test_transport import run_and_cancel
+from tests.cluster.conftest import run_and_cancel
 
 V1 = "client.authentication.k8s.io/v1"
 
@@ -105,14 +106,19 @@ json.dump(dict(stdin=sys.stdin.read(), tty=tty, ttys=[os.isatty(n) for n in (0, 
           open({str(report)!r}, 'w'))
 """ + printing(token="abc")
     cluster = {"server": "https://x", "insecure-skip-tls-verify": False}
-    one = plugin(body, cluster=cluster, args=["--now"], env=[{"name": "EXTRA", "value": "1"}], provideClusterInfo=True)
+    one = plugin(
+        body, cluster=cluster, args=["--now"], env=[{"name": "EXTRA", "value": "1"}], provideClusterInfo=True
+    )
     with typed_ahead(b"typed by the user\n"):
         one.credential(cancel)
     seen = json.loads(report.read_text())
     assert (seen["stdin"], seen["tty"], seen["ttys"]) == ("", False, [False] * 3)
     assert seen["sid"] != os.getsid(0)
-    assert seen["info"] == {"apiVersion": V1, "kind": "ExecCredential",
-                            "spec": {"interactive": False, "cluster": {"server": "https://x"}}}
+    assert seen["info"] == {
+        "apiVersion": V1,
+        "kind": "ExecCredential",
+        "spec": {"interactive": False, "cluster": {"server": "https://x"}},
+    }
     assert (seen["extra"], seen["args"]) == ("1", ["--now"])
 
 
@@ -146,7 +152,10 @@ def test_failure_is_kept_a_moment_so_that_many_informers_do_not_storm(plugin, ca
         (printing(), "neither a token nor"),
         (printing(clientCertificateData="c"), "without its key"),
         (printing(token="t", expirationTimestamp="tomorrow"), "did not print an ExecCredential"),
-        (printing(token="t").replace("/v1'", "/v1beta1'"), "v1beta1 ExecCredential where the kubeconfig asks for"),
+        (
+            printing(token="t").replace("/v1'", "/v1beta1'"),
+            "v1beta1 ExecCredential where the kubeconfig asks for",
+        ),
     ],
 )
 def test_plugin_output_that_is_no_credential(plugin, cancel, body, said):
@@ -161,8 +170,13 @@ def test_missing_plugin_shows_the_install_hint(cancel):
 
 
 @pytest.mark.parametrize(
-    "spec", [{"command": "x", "apiVersion": "v2"}, {"apiVersion": V1},
-             {"command": "x", "apiVersion": V1, "interactiveMode": "Always"}])
+    "spec",
+    [
+        {"command": "x", "apiVersion": "v2"},
+        {"apiVersion": V1},
+        {"command": "x", "apiVersion": V1, "interactiveMode": "Always"},
+    ],
+)
 def test_unusable_exec_sections_are_configuration_errors(spec):
     with pytest.raises(ConfigError):
         ExecPlugin(spec, {}, SystemClock())
@@ -170,7 +184,12 @@ def test_unusable_exec_sections_are_configuration_errors(spec):
 
 def test_plugin_that_hangs_is_ended_with_all_its_children(plugin, cancel, tmp_path):
     pid, clock, errors = tmp_path / "pid", VirtualClock(), []
-    body = f"import subprocess\np = subprocess.Popen(['sleep', '1000'])\nopen({str(pid)!r}, 'w').write(f'{{p.pid}}\\n')\np.wait()"
+    body = f"""
+import subprocess
+child = subprocess.Popen(['sleep', '1000'])
+open({str(pid)!r}, 'w').write(f'{{child.pid}}\\n')
+child.wait()
+"""
     one = plugin(body, clock)
 
     def run():
@@ -187,9 +206,15 @@ def test_plugin_that_hangs_is_ended_with_all_its_children(plugin, cancel, tmp_pa
     thread.join(20)
     assert len(errors) == 1
     child = pid.read_text().strip()
-    stat_file = f"/proc/{child}/stat"
-    if os.path.exists("/proc/self/stat"):
-        assert not os.path.exists(stat_file) or open(stat_file).read().split()[2] == "Z"
+    status = Path(f"/proc/{child}/stat")
+    if Path("/proc/self/stat").exists():
+        give_up = threading.Event()
+        timer = threading.Timer(20, give_up.set)
+        timer.start()
+        while not give_up.is_set() and status.exists() and status.read_text().split()[2] != "Z":
+            tick.wait(0.01)
+        timer.cancel()
+        assert not give_up.is_set(), "the plugin's child still runs"
 
 
 def test_waiting_for_a_plugin_ends_on_cancel(plugin, tmp_path):
@@ -206,7 +231,9 @@ def test_waiting_for_a_plugin_ends_on_cancel(plugin, tmp_path):
 
 def test_requests_at_once_run_the_plugin_once(plugin):
     one, tokens = plugin(printing(token="abc")), []
-    threads = [threading.Thread(target=lambda: tokens.append(one.credential(CancelToken()).token)) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: tokens.append(one.credential(CancelToken()).token)) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,4 @@
-"""Which cluster kubectl would use: files, merging, contexts, the pod's account, and every way it can be wrong."""
+"""Which cluster kubectl would use: files, merging, contexts, the pod's account, and how it can be wrong."""
 
 import json
 import subprocess
@@ -14,11 +14,15 @@ def kubeconfig(path, name=None, *, current=True, server="https://{}.example:6443
     """Write a file with a cluster, a user and a context, all called `name`."""
     name = name or path.stem
     document = {
-        "apiVersion": "v1", "kind": "Config",
+        "apiVersion": "v1",
+        "kind": "Config",
         "clusters": [{"name": name, "cluster": {"server": server.format(path.stem)}}],
         "users": [{"name": name, "user": {"token": f"token-of-{path.stem}"}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": f"ns-{path.stem}"}}],
-        **({"current-context": name} if current else {}), **more,
+        "contexts": [
+            {"name": name, "context": {"cluster": name, "user": name, "namespace": f"ns-{path.stem}"}}
+        ],
+        **({"current-context": name} if current else {}),
+        **more,
     }
     path.write_text(json.dumps(document))
     return path
@@ -41,8 +45,15 @@ def chosen(tmp_path, listed="", *, explicit=None, context=None, environ=None):
 
 @pytest.mark.parametrize(
     ("listed", "context"),
-    [(("a", "b"), "a"), (("no-current", "b"), "b"), (("a", "empty"), "a"), (("empty", "a"), "a"),
-     (("a", "missing"), "a"), (("missing", "a"), "a"), (("b", "a", "b"), "b")],
+    [
+        (("a", "b"), "a"),
+        (("no-current", "b"), "b"),
+        (("a", "empty"), "a"),
+        (("empty", "a"), "a"),
+        (("a", "missing"), "a"),
+        (("missing", "a"), "a"),
+        (("b", "a", "b"), "b"),
+    ],
 )
 def test_users_33_merged_files_give_kubectls_context(tmp_path, files, listed, context):
     selection = chosen(tmp_path, ":".join(str(files[name]) for name in listed))
@@ -92,7 +103,8 @@ def test_relative_paths_are_relative_to_their_file(tmp_path):
     user = {"tokenFile": "pki/token", "exec": {"command": "./bin/plugin", "apiVersion": "x"}}
     (tmp_path / "pki" / "token").write_text("x")
     path = kubeconfig(
-        tmp_path / "a", users=[{"name": "a", "user": user}],
+        tmp_path / "a",
+        users=[{"name": "a", "user": user}],
         clusters=[{"name": "a", "cluster": {"server": "https://x", "certificate-authority": "pki/ca.crt"}}],
     )
     selection = chosen(tmp_path, str(path))
@@ -160,14 +172,25 @@ def test_bad_yaml_tells_the_place_and_not_the_content(tmp_path):
         ("contexts: [{context: {cluster: c}}]", "entry 1 of contexts has no name"),
         ("users: [{name: u, user: {}}, {name: u, user: {}}]", "names the user 'u' twice"),
         ("current-context: c", "the context 'c' does not exist"),
-        ("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]", "the cluster 'k' that the context 'c'"),
-        ("current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
-         "clusters: [{name: k, cluster: {server: 'https://x'}}]", "the user 'u' that the context 'c'"),
-        ("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
-         "clusters: [{name: k, cluster: {server: 'x:6443'}}]", "no usable server address"),
-        ("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
-         "clusters: [{name: k, cluster: {server: 'https://x', certificate-authority: ca}}]",
-         "certificate-authority file"),
+        (
+            "current-context: c\ncontexts: [{name: c, context: {cluster: k}}]",
+            "the cluster 'k' that the context 'c'",
+        ),
+        (
+            "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+            "clusters: [{name: k, cluster: {server: 'https://x'}}]",
+            "the user 'u' that the context 'c'",
+        ),
+        (
+            "current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
+            "clusters: [{name: k, cluster: {server: 'x:6443'}}]",
+            "no usable server address",
+        ),
+        (
+            "current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
+            "clusters: [{name: k, cluster: {server: 'https://x', certificate-authority: ca}}]",
+            "certificate-authority file",
+        ),
     ],
 )
 def test_malformed_files_get_one_sentence(tmp_path, text, said):
@@ -186,9 +209,16 @@ def test_control_characters_in_names_are_not_repeated(tmp_path):
 # -- imports ----------------------------------------------------------------------------------------------
 
 
+def printed_by(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def test_users_31_importing_the_package_loads_nothing_heavy():
-    code = "import sys, kdash.cluster; print([m for m in ('kubernetes', 'yaml', 'urllib3') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+    code = (
+        "import sys, kdash.cluster; print([m for m in ('kubernetes', 'yaml', 'urllib3') if m in sys.modules])"
+    )
+    assert printed_by(code) == "[]"
 
 
 def test_users_31_plain_url_needs_no_kubernetes_package():
@@ -196,7 +226,7 @@ def test_users_31_plain_url_needs_no_kubernetes_package():
         "import sys; from kdash.cluster import connect_url; connect_url('http://127.0.0.1:1');"
         "print([m for m in ('kubernetes', 'yaml') if m in sys.modules])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+    assert printed_by(code) == "[]"
 
 
 def test_connecting_runs_no_plugin_and_imports_kubernetes_not_yet(tmp_path, monkeypatch):

@@ -10,24 +10,29 @@ from kdash.cluster.list_watch import decode_list, query_of
 from kdash.informer.errors import ApiStatusError, DecodeError, StopRequested, UnexpectedEOF, is_expired
 from kdash.informer.list_watch import ListOptions
 from kdash.informer.resources import ResourceInfo
-from tests.cluster.conftest import CONFIG_MAPS, answers, list_body
-from tests.cluster.test_transport import run_and_cancel
+from tests.cluster.conftest import CONFIG_MAPS, answers, list_body, run_and_cancel
 
 
 def test_page_is_cut_into_objects_that_know_their_kind(setting, cancel):
     page = setting(answers(list_body("a", "b", rv="42"))).lister_watcher.list(ListOptions(limit=500), cancel)
     assert [(o.key, o.kind, o.api_version) for o in page.items] == [
-        ("default/a", "ConfigMap", "v1"), ("default/b", "ConfigMap", "v1")]
+        ("default/a", "ConfigMap", "v1"),
+        ("default/b", "ConfigMap", "v1"),
+    ]
     assert (page.resource_version, page.kind, page.api_version) == ("42", "ConfigMapList", "v1")
     assert (page.continue_token, page.remaining_item_count) == ("", None)
     assert page.size == len(list_body("a", "b", rv="42"))
 
 
 def test_items_before_metadata_and_kinds_of_their_own():
-    body = json.dumps({
-        "apiVersion": "wire.example.com/v1",
-        "items": [{"apiVersion": "wire.example.com/v1", "kind": "Widget", "metadata": {"name": "w"}}],
-        "kind": "WidgetList", "metadata": {"continue": "more", "resourceVersion": "7", "remainingItemCount": 3}})
+    body = json.dumps(
+        {
+            "apiVersion": "wire.example.com/v1",
+            "items": [{"apiVersion": "wire.example.com/v1", "kind": "Widget", "metadata": {"name": "w"}}],
+            "kind": "WidgetList",
+            "metadata": {"continue": "more", "resourceVersion": "7", "remainingItemCount": 3},
+        }
+    )
     page = decode_list(body.encode())
     assert (page.items[0].kind, page.items[0].api_version) == ("Widget", "wire.example.com/v1")
     assert (page.continue_token, page.remaining_item_count, page.resource_version) == ("more", 3, "7")
@@ -43,7 +48,9 @@ def test_objects_keep_their_own_bytes_and_not_the_page():
 
 @pytest.mark.parametrize("items", ["null", "[]"])
 def test_empty_and_null_items_are_an_empty_page(items):
-    page = decode_list(b'{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":%s}' % items.encode())
+    page = decode_list(
+        b'{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":%s}' % items.encode()
+    )
     assert list(page.items) == []
 
 
@@ -58,8 +65,17 @@ def test_shard_info_is_kept():
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>hello</html>", b"[]", b"{}", b'{"kind":"Pod","metadata":{}}', b'{"kind":"PodList","items":{}}',
-     b'{"kind":"PodList","items":[{"metadata":"x"}]}', b'{"kind":"PodList","items":[1]}', b'{"kind":"\xff"}'],
+    [
+        b"",
+        b"<html>hello</html>",
+        b"[]",
+        b"{}",
+        b'{"kind":"Pod","metadata":{}}',
+        b'{"kind":"PodList","items":{}}',
+        b'{"kind":"PodList","items":[{"metadata":"x"}]}',
+        b'{"kind":"PodList","items":[1]}',
+        b'{"kind":"\xff"}',
+    ],
 )
 def test_answer_that_is_no_list_is_a_decode_error(body):
     with pytest.raises(DecodeError):
@@ -68,15 +84,28 @@ def test_answer_that_is_no_list_is_a_decode_error(body):
 
 def test_query_is_client_gos():
     every = ListOptions(
-        resource_version="5", resource_version_match="NotOlderThan", limit=10, continue_token="c=", timeout_seconds=9,
-        label_selector="a in (b,c)", field_selector="metadata.name=x", allow_watch_bookmarks=True,
+        resource_version="5",
+        resource_version_match="NotOlderThan",
+        limit=10,
+        continue_token="c=",
+        timeout_seconds=9,
+        label_selector="a in (b,c)",
+        field_selector="metadata.name=x",
+        allow_watch_bookmarks=True,
         send_initial_events=True,
     )
     assert query_of(every, True) == [
-        ("allowWatchBookmarks", "true"), ("continue", "c="), ("fieldSelector", "metadata.name=x"),
-        ("labelSelector", "a in (b,c)"), ("limit", "10"), ("resourceVersion", "5"),
-        ("resourceVersionMatch", "NotOlderThan"), ("sendInitialEvents", "true"), ("timeoutSeconds", "9"),
-        ("watch", "true")]
+        ("allowWatchBookmarks", "true"),
+        ("continue", "c="),
+        ("fieldSelector", "metadata.name=x"),
+        ("labelSelector", "a in (b,c)"),
+        ("limit", "10"),
+        ("resourceVersion", "5"),
+        ("resourceVersionMatch", "NotOlderThan"),
+        ("sendInitialEvents", "true"),
+        ("timeoutSeconds", "9"),
+        ("watch", "true"),
+    ]
     assert query_of(ListOptions(resource_version="0"), False) == [("resourceVersion", "0")]
 
 
@@ -101,7 +130,8 @@ def test_metadata_only_negotiates_lists_and_watches_by_their_own_names(setting, 
     accepted = [e.headers["accept"] for e in s.server.exchanges]
     assert accepted == [
         "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json",
-        "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"]
+        "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json",
+    ]
 
 
 def test_status_of_a_failed_list_is_the_error(setting, cancel):

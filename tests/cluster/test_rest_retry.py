@@ -17,8 +17,7 @@ from kdash.informer.errors import (
     UnexpectedEOF,
 )
 from kdash.informer.list_watch import CancelToken, ListOptions
-from tests.cluster.conftest import CONFIG_MAPS, answers, list_body
-from tests.cluster.test_transport import free_port
+from tests.cluster.conftest import CONFIG_MAPS, answers, free_port, list_body
 
 EOF, RESET, TIMEOUT = UnexpectedEOF("eof"), ConnectionReset("reset"), RequestTimeout("late")
 

@@ -2,33 +2,23 @@
 
 import gzip
 import json
-import socket
 import threading
 
 import pytest
 
 from kdash.cluster import connect_url
-from kdash.cluster.connection import new_pool
 from kdash.cluster.errors import RequestTimeout, TLSError
-from kdash.cluster.transport import NoCredentials, Request, Timeouts, Transport
+from kdash.cluster.transport import Request
 from kdash.informer.errors import (
     ApiStatusError,
     ConnectionRefused,
     ConnectionReset,
     DecodeError,
-    StopRequested,
     TransportError,
     UnexpectedEOF,
 )
-from kdash.informer.list_watch import CancelToken, ListOptions
-from kdash.informer.tap import FIELDS
-from tests.cluster.conftest import answers, list_body
-
-LIST = Request("/api/v1/configmaps", [("limit", "500")])
-
-
-def plain_transport(url, tap=None, **timeouts):
-    return Transport(url, NoCredentials(new_pool()), tap=tap, timeouts=Timeouts(**timeouts))
+from kdash.informer.list_watch import ListOptions
+from tests.cluster.conftest import LIST, answers, ends, free_port, full_backlog, list_body, plain_transport
 
 
 def test_only_gets_are_sent_with_agent_and_accept(serve, cancel):
@@ -122,11 +112,6 @@ def test_encoding_that_was_not_asked_for_is_refused(serve, cancel):
 # -- what failures are called --------------------------------------------------------------------------
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def test_refused_connection(cancel, tap):
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(ConnectionRefused, match=r"refused the connection"):
@@ -189,18 +174,6 @@ def test_users_08_silence_before_and_within_an_answer_ends_by_the_read_timeout(s
     assert [e["outcome"] for e in ends(tap)] == ["timeout", "timeout"]
 
 
-def full_backlog():
-    """A listening socket whose queue is full, so that further connects hang."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
-    clients = []
-    for _ in range(3):
-        client = socket.socket()
-        client.setblocking(False)
-        client.connect_ex(listener.getsockname())
-        clients.append(client)
-    return listener, clients
-
-
 def test_users_08_connect_that_hangs_ends_by_the_connect_timeout(cancel):
     listener, clients = full_backlog()
     with pytest.raises(RequestTimeout, match="did not accept a connection in time"):
@@ -210,7 +183,7 @@ def test_users_08_connect_that_hangs_ends_by_the_connect_timeout(cancel):
 
 
 def test_unknown_host_name_says_so(cancel):
-    with pytest.raises(TransportError, match="host name .* is not known"):
+    with pytest.raises(TransportError, match=r"host name .* is not known"):
         plain_transport("http://no-such-host.invalid").get(LIST, cancel)
 
 
@@ -236,8 +209,16 @@ def test_password_in_the_server_url_is_never_shown(cancel):
 
 # -- error answers -------------------------------------------------------------------------------------
 
-STATUS = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired",
-          "message": "too old", "metadata": {"continue": "again"}, "details": {"retryAfterSeconds": 3}}
+STATUS = {
+    "kind": "Status",
+    "apiVersion": "v1",
+    "status": "Failure",
+    "code": 410,
+    "reason": "Expired",
+    "message": "too old",
+    "metadata": {"continue": "again"},
+    "details": {"retryAfterSeconds": 3},
+}
 
 
 def error_of(serve, cancel, *args, **options):
@@ -248,15 +229,29 @@ def error_of(serve, cancel, *args, **options):
 
 def test_users_15_status_code_in_the_body_outranks_the_http_code(serve, cancel):
     error = error_of(serve, cancel, json.dumps(STATUS), 500)
-    assert (error.code, error.reason, error.continue_token, error.retry_after_s) == (410, "Expired", "again", 3)
+    assert (error.code, error.reason, error.continue_token, error.retry_after_s) == (
+        410,
+        "Expired",
+        "again",
+        3,
+    )
 
 
 def test_text_html_and_empty_error_bodies_become_one_clean_sentence(serve, cancel):
-    error = error_of(serve, cancel, "Too many requests, please try again later.\n", 429, content_type="text/plain",
-                     headers=["Retry-After: 1"])
+    error = error_of(
+        serve,
+        cancel,
+        "Too many requests, please try again later.\n",
+        429,
+        content_type="text/plain",
+        headers=["Retry-After: 1"],
+    )
     assert (error.code, error.reason, error.retry_after_s) == (429, "TooManyRequests", 1)
-    assert error.message == "the server answered 429 Too Many Requests: Too many requests, please try again later."
-    page = "<html><head><style>p{}</style><title>502 Bad\n Gateway</title></head><body>\x1b[31mnginx</body></html>"
+    assert (
+        error.message
+        == "the server answered 429 Too Many Requests: Too many requests, please try again later."
+    )
+    page = "<html><head><title>502 Bad\n Gateway</title></head><body>\x1b[31mnginx</body></html>"
     error = error_of(serve, cancel, page, 502, content_type="text/html")
     assert error.message == "the server answered 502 Bad Gateway: 502 Bad Gateway"
     assert error.reason == "InternalError"
@@ -269,7 +264,9 @@ def test_control_characters_of_a_status_never_reach_the_message(serve, cancel):
 
 
 def test_status_without_kind_from_a_time_limit_is_still_a_status(serve, cancel):
-    body = json.dumps({"metadata": {}, "status": "Failure", "message": "Timeout: no", "reason": "Timeout", "code": 504})
+    body = json.dumps(
+        {"metadata": {}, "status": "Failure", "message": "Timeout: no", "reason": "Timeout", "code": 504}
+    )
     error = error_of(serve, cancel, body, 504, content_type="text/plain; charset=utf-8")
     assert (error.code, error.reason, error.message) == (504, "Timeout", "Timeout: no")
 
@@ -282,110 +279,7 @@ def test_redirect_is_not_followed_but_told(serve, cancel):
     assert "pw" not in error.message
 
 
-# -- giving up -----------------------------------------------------------------------------------------
-
-
-def run_and_cancel(action, ready):
-    """Cancel `action(token)`, which runs in another thread, once `ready()` returned; what it raised."""
-    token, raised = CancelToken(), []
-
-    def run():
-        try:
-            action(token)
-        except BaseException as e:
-            raised.append(e)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    ready()
-    token.cancel()
-    thread.join(10)
-    assert not thread.is_alive(), "the cancelled request is still blocked"
-    return raised[0] if raised else None
-
-
-def test_cancel_while_connecting(tap):
-    listener, clients = full_backlog()
-    transport = plain_transport(f"http://127.0.0.1:{listener.getsockname()[1]}", tap, connect_s=60)
-    started = threading.Event()
-    emit = tap.emit
-    tap.emit = lambda *a: (emit(*a), started.set())
-    error = run_and_cancel(lambda token: transport.get(LIST, token), lambda: started.wait(20))
-    assert isinstance(error, StopRequested)
-    assert ends(tap)[0]["outcome"] == "stopped"
-    for one in (*clients, listener):
-        one.close()
-
-
-def test_cancel_during_the_tls_handshake(serve):
-    accepted = threading.Event()
-
-    def say_nothing(sock):
-        sock.recv(100)  # the client's hello
-        accepted.set()
-        sock.recv(1)
-        raise OSError
-
-    server = serve(answers(), wrap=say_nothing)
-    transport = plain_transport(server.url.replace("http:", "https:"))
-    error = run_and_cancel(lambda token: transport.get(LIST, token), lambda: accepted.wait(20))
-    assert isinstance(error, StopRequested)
-
-
-def test_cancel_while_waiting_for_headers(serve, tap):
-    server = serve(lambda e: e.wait_for_hang_up())
-    transport = plain_transport(server.url, tap)
-    error = run_and_cancel(lambda token: transport.get(LIST, token), lambda: server.wait_for_requests(1))
-    assert isinstance(error, StopRequested)
-    assert ends(tap)[0]["outcome"] == "stopped"
-
-
-def test_cancel_on_a_reused_connection_while_waiting_for_headers(serve):
-    server = serve(answers(), lambda e: e.wait_for_hang_up())
-    transport = plain_transport(server.url)
-    transport.get(LIST, CancelToken()).read_all()
-    error = run_and_cancel(lambda token: transport.get(LIST, token), lambda: server.wait_for_requests(2))
-    assert isinstance(error, StopRequested)
-    assert [e.connection for e in server.exchanges] == [1, 1]
-
-
-def test_cancel_while_reading_the_body(serve):
-    server = serve(lambda e: (e.start_chunked(), e.chunk("{"), e.wait_for_hang_up()))
-    transport = plain_transport(server.url)
-    reading = threading.Event()
-
-    def read(token):
-        answer = transport.get(LIST, token)
-        answer.read1()
-        reading.set()
-        answer.read_all()
-
-    assert isinstance(run_and_cancel(read, lambda: reading.wait(20)), StopRequested)
-
-
-def test_cancelled_before_the_start_sends_nothing(serve, cancel):
-    server = serve(answers())
-    cancel.cancel()
-    with pytest.raises(StopRequested):
-        plain_transport(server.url).get(LIST, cancel)
-    assert server.exchanges == []
-
-
-def test_cancel_after_the_end_leaves_the_reused_connection_alone(serve):
-    server = serve(answers())
-    transport = plain_transport(server.url)
-    first = CancelToken()
-    transport.get(LIST, first).read_all()
-    first.cancel()
-    transport.get(LIST, CancelToken()).read_all()
-    assert [e.connection for e in server.exchanges] == [1, 1]
-
-
 # -- the tap -------------------------------------------------------------------------------------------
-
-
-def ends(tap):
-    return [dict(zip(FIELDS[r[2]], r[5:], strict=True)) for r in tap.drain() if r[2] == "api.end"]
 
 
 def test_tap_tells_each_request_once_from_start_to_end(setting, cancel):

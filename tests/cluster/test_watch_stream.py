@@ -7,8 +7,8 @@ import pytest
 
 from kdash.cluster.watch_stream import EventDecoder
 from kdash.informer.list_watch import CancelToken, ListOptions
-from tests.cluster.conftest import config_map, line
-from tests.cluster.test_transport import run_and_cancel
+from kdash.informer.tap import RingTap
+from tests.cluster.conftest import CONFIG_MAPS, Setting, config_map, line, run_and_cancel
 
 WATCH = ListOptions(resource_version="100", timeout_seconds=300, allow_watch_bookmarks=True)
 
@@ -76,7 +76,11 @@ def test_users_34_a_three_mib_object_is_taken_in_linear_time(setting, cancel):
     pieces = [big[at : at + 4096] for at in range(0, len(big), 4096)]
     events = events_of(setting(streaming(A, *pieces, B)).lister_watcher.watch(WATCH, cancel))
     assert told(events) == [("ADDED", "a"), ("MODIFIED", "big"), ("MODIFIED", "b")]
-    decoder, handled, big = EventDecoder(), 0, line("ADDED", config_map("big", "1", data={"k": "x" * (1 << 19)}))
+    decoder, handled, big = (
+        EventDecoder(),
+        0,
+        line("ADDED", config_map("big", "1", data={"k": "x" * (1 << 19)})),
+    )
     for at in range(len(big)):  # a byte at a time: quadratic work would take minutes
         handled += len(decoder.feed([big[at : at + 1]]))
     assert handled == 1
@@ -115,28 +119,57 @@ def test_headers_alone_open_the_watch(setting, cancel):
 
 
 def bookmark(rv, **annotations):
-    return line("BOOKMARK", {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {
-        "resourceVersion": rv, "creationTimestamp": None, **({"annotations": annotations} if annotations else {})}})
+    return line(
+        "BOOKMARK",
+        {
+            "kind": "ConfigMap",
+            "apiVersion": "v1",
+            "metadata": {
+                "resourceVersion": rv,
+                "creationTimestamp": None,
+                **({"annotations": annotations} if annotations else {}),
+            },
+        },
+    )
 
 
 def test_rf23_only_the_annotation_true_ends_the_initial_events():
-    wire = [bookmark("1"), bookmark("2", **{"k8s.io/initial-events-end": "true"}),
-            bookmark("3", **{"k8s.io/initial-events-end": "false"}), bookmark("4", other="k8s.io/initial-events-end")]
+    wire = [
+        bookmark("1"),
+        bookmark("2", **{"k8s.io/initial-events-end": "true"}),
+        bookmark("3", **{"k8s.io/initial-events-end": "false"}),
+        bookmark("4", other="k8s.io/initial-events-end"),
+    ]
     events = EventDecoder().feed(wire)
     assert [(e.type, e.object.resource_version, e.initial_events_end) for e in events] == [
-        ("BOOKMARK", "1", False), ("BOOKMARK", "2", True), ("BOOKMARK", "3", False), ("BOOKMARK", "4", False)]
+        ("BOOKMARK", "1", False),
+        ("BOOKMARK", "2", True),
+        ("BOOKMARK", "3", False),
+        ("BOOKMARK", "4", False),
+    ]
 
 
 def test_table_bookmark_carries_the_end_in_its_row():
     meta = {"resourceVersion": "9", "annotations": {"k8s.io/initial-events-end": "true"}}
-    table = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": "9"},
-             "rows": [{"cells": [""], "object": {"kind": "PartialObjectMetadata", "metadata": meta}}]}
+    table = {
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": {"resourceVersion": "9"},
+        "rows": [{"cells": [""], "object": {"kind": "PartialObjectMetadata", "metadata": meta}}],
+    }
     assert EventDecoder().feed([line("BOOKMARK", table)])[0].initial_events_end
 
 
 def test_users_10_11_error_event_is_a_status_and_never_an_object():
-    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-              "message": "too old resource version: 77 (89)", "reason": "Expired", "code": 410}
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": "too old resource version: 77 (89)",
+        "reason": "Expired",
+        "code": 410,
+    }
     event, after = EventDecoder().feed([line("ERROR", status), A])
     assert (event.type, event.object) == ("ERROR", None)
     assert (event.status.code, event.status.reason) == (410, "Expired")
@@ -169,7 +202,12 @@ def test_complete_line_that_is_no_event_ends_the_stream_with_error_500(bad, sepa
     first, error = decoder.feed([A, bad] if separate else [A + bad + B])
     assert decoder.feed([B]) == []
     assert first.object.name == "a"
-    assert (error.type, error.object, error.status.code, error.status.reason) == ("ERROR", None, 500, "InternalError")
+    assert (error.type, error.object, error.status.code, error.status.reason) == (
+        "ERROR",
+        None,
+        500,
+        "InternalError",
+    )
     assert "unable to decode an event from the watch stream" in error.status.message
     assert decoder.broken
     assert decoder.end() == []
@@ -230,8 +268,6 @@ def test_complete_event_that_lacks_only_its_newline_counts(setting, cancel):
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_users_01_02_black_hole_ends_silently_by_the_stall_limit(serve, tap, cancel, number):
-    from tests.cluster.conftest import CONFIG_MAPS, Setting
-
     s = Setting(serve(streaming(A, end=lambda e: e.wait_for_hang_up())), tap)
     lister_watcher = s.client.lister_watcher(CONFIG_MAPS, stall_s=0.2)
     assert told(events_of(lister_watcher.watch(WATCH, cancel))) == [("ADDED", "a")]
@@ -279,6 +315,21 @@ def test_stop_between_reads_ends_the_stream_and_the_connection(setting, cancel):
     assert stream.next_batch() == ()
     assert hung_up.wait(20)
     assert [r["outcome"] for r in s.records("api.end")] == ["stopped"]
+
+
+def test_stop_while_a_batch_is_being_read_closes_once_the_batch_is_handed_over(serve, cancel):
+    class StoppingTap(RingTap):
+        def emit(self, kind, informer, *fields):
+            if kind == "api.bytes":
+                stream.stop()
+            return super().emit(kind, informer, *fields)
+
+    tap = StoppingTap()
+    s = Setting(serve(streaming(A, end=lambda e: e.wait_for_hang_up())), tap)
+    stream = s.lister_watcher.watch(WATCH, cancel)
+    stream.next_batch()
+    assert [r["outcome"] for r in s.records("api.end")] == ["stopped"]
+    assert stream.next_batch() == ()
 
 
 def test_users_29_a_hundred_watches_leave_no_thread_and_no_descriptor(setting, cancel):

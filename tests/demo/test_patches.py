@@ -39,7 +39,11 @@ def test_merge_patch(document: Any, patch: Any, expected: Any) -> None:
 
 JSON_PATCHES = [
     ({"foo": "bar"}, [{"op": "add", "path": "/baz", "value": "qux"}], {"foo": "bar", "baz": "qux"}),
-    ({"foo": ["bar", "baz"]}, [{"op": "add", "path": "/foo/1", "value": "qux"}], {"foo": ["bar", "qux", "baz"]}),
+    (
+        {"foo": ["bar", "baz"]},
+        [{"op": "add", "path": "/foo/1", "value": "qux"}],
+        {"foo": ["bar", "qux", "baz"]},
+    ),
     ({"foo": ["bar"]}, [{"op": "add", "path": "/foo/-", "value": ["x"]}], {"foo": ["bar", ["x"]]}),
     ({"foo": ["bar", "qux"]}, [{"op": "add", "path": "/foo/2", "value": 1}], {"foo": ["bar", "qux", 1]}),
     ({"baz": "qux", "foo": "bar"}, [{"op": "remove", "path": "/baz"}], {"foo": "bar"}),
@@ -48,11 +52,17 @@ JSON_PATCHES = [
     ({"a": [1, 2]}, [{"op": "replace", "path": "/a/1", "value": 3}], {"a": [1, 3]}),
     ({"a": {"x": 1}, "b": {}}, [{"op": "move", "from": "/a/x", "path": "/b/y"}], {"a": {}, "b": {"y": 1}}),
     ({"l": [1, 2, 3]}, [{"op": "move", "from": "/l/0", "path": "/l/2"}], {"l": [2, 3, 1]}),
-    ({"a": {"x": [1]}}, [{"op": "copy", "from": "/a", "path": "/b"}, {"op": "add", "path": "/b/x/-", "value": 2}],
-     {"a": {"x": [1]}, "b": {"x": [1, 2]}}),
+    (
+        {"a": {"x": [1]}},
+        [{"op": "copy", "from": "/a", "path": "/b"}, {"op": "add", "path": "/b/x/-", "value": 2}],
+        {"a": {"x": [1]}, "b": {"x": [1, 2]}},
+    ),
     ({"a": {"b": [1.0]}}, [{"op": "test", "path": "/a/b/0", "value": 1}], {"a": {"b": [1.0]}}),
-    ({"a/b": 1, "m~n": 2}, [{"op": "replace", "path": "/a~1b", "value": 3}, {"op": "remove", "path": "/m~0n"}],
-     {"a/b": 3}),
+    (
+        {"a/b": 1, "m~n": 2},
+        [{"op": "replace", "path": "/a~1b", "value": 3}, {"op": "remove", "path": "/m~0n"}],
+        {"a/b": 3},
+    ),
     ({"a": 1}, [{"op": "replace", "path": "", "value": {"b": 2}}], {"b": 2}),
     ({"": 1}, [{"op": "replace", "path": "/", "value": 2}], {"": 2}),
 ]
@@ -99,66 +109,114 @@ SPEC = {"containers": [WEB, SIDE]}
 
 STRATEGIC = {
     "containers merge by name": (
-        SPEC, {"containers": [{"name": "side", "image": "side:2"}]},
-        {"containers": [WEB, {"name": "side", "image": "side:2"}]}),
+        SPEC,
+        {"containers": [{"name": "side", "image": "side:2"}]},
+        {"containers": [WEB, {"name": "side", "image": "side:2"}]},
+    ),
     "a new container is appended": (
-        SPEC, {"containers": [{"name": "new", "image": "n"}]}, {"containers": [WEB, SIDE, {"name": "new", "image": "n"}]}),
+        SPEC,
+        {"containers": [{"name": "new", "image": "n"}]},
+        {"containers": [WEB, SIDE, {"name": "new", "image": "n"}]},
+    ),
     "a container is deleted by directive": (
-        SPEC, {"containers": [{"name": "web", "$patch": "delete"}]}, {"containers": [SIDE]}),
+        SPEC,
+        {"containers": [{"name": "web", "$patch": "delete"}]},
+        {"containers": [SIDE]},
+    ),
     "deleting what is not there is no error": (
-        SPEC, {"containers": [{"name": "gone", "$patch": "delete"}]}, SPEC),
+        SPEC,
+        {"containers": [{"name": "gone", "$patch": "delete"}]},
+        SPEC,
+    ),
     "the list is replaced by directive": (
-        SPEC, {"containers": [{"$patch": "replace"}, {"name": "only", "image": "o"}]},
-        {"containers": [{"name": "only", "image": "o"}]}),
+        SPEC,
+        {"containers": [{"$patch": "replace"}, {"name": "only", "image": "o"}]},
+        {"containers": [{"name": "only", "image": "o"}]},
+    ),
     "the order is set": (
-        SPEC, {"$setElementOrder/containers": [{"name": "side"}, {"name": "web"}],
-               "containers": [{"name": "web", "image": "web:2"}]},
-        {"containers": [SIDE, {**WEB, "image": "web:2"}]}),
+        SPEC,
+        {
+            "$setElementOrder/containers": [{"name": "side"}, {"name": "web"}],
+            "containers": [{"name": "web", "image": "web:2"}],
+        },
+        {"containers": [SIDE, {**WEB, "image": "web:2"}]},
+    ),
     "an item outside the order stays behind its predecessor": (
         {"containers": [{"name": "a"}, {"name": "x"}, {"name": "b"}]},
         {"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]},
-        {"containers": [{"name": "b"}, {"name": "a"}, {"name": "x"}]}),
+        {"containers": [{"name": "b"}, {"name": "a"}, {"name": "x"}]},
+    ),
     "env merges by name inside a container": (
-        {"containers": [WEB]}, {"containers": [{"name": "web", "env": [{"name": "B", "value": "3"}]}]},
-        {"containers": [{**WEB, "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "3"}]}]}),
+        {"containers": [WEB]},
+        {"containers": [{"name": "web", "env": [{"name": "B", "value": "3"}]}]},
+        {"containers": [{**WEB, "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "3"}]}]},
+    ),
     "container ports merge by containerPort": (
-        {"containers": [WEB]}, {"containers": [{"name": "web", "ports": [{"containerPort": 443, "name": "tls"}]}]},
-        {"containers": [{**WEB, "ports": [{"containerPort": 80}, {"containerPort": 443, "name": "tls"}]}]}),
+        {"containers": [WEB]},
+        {"containers": [{"name": "web", "ports": [{"containerPort": 443, "name": "tls"}]}]},
+        {"containers": [{**WEB, "ports": [{"containerPort": 80}, {"containerPort": 443, "name": "tls"}]}]},
+    ),
     "args are atomic": (
-        {"containers": [WEB]}, {"containers": [{"name": "web", "args": ["z"]}]},
-        {"containers": [{**WEB, "args": ["z"]}]}),
+        {"containers": [WEB]},
+        {"containers": [{"name": "web", "args": ["z"]}]},
+        {"containers": [{**WEB, "args": ["z"]}]},
+    ),
     "volume mounts merge by path": (
         {"containers": [WEB]},
         {"containers": [{"name": "web", "volumeMounts": [{"mountPath": "/v", "readOnly": True}]}]},
-        {"containers": [{**WEB, "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": True}]}]}),
+        {"containers": [{**WEB, "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": True}]}]},
+    ),
     "tolerations are atomic": (
-        {"tolerations": [{"key": "a"}]}, {"tolerations": [{"key": "b"}]}, {"tolerations": [{"key": "b"}]}),
+        {"tolerations": [{"key": "a"}]},
+        {"tolerations": [{"key": "b"}]},
+        {"tolerations": [{"key": "b"}]},
+    ),
     "volumes keep only the source that the patch retains": (
         {"volumes": [{"name": "v", "emptyDir": {}}]},
         {"volumes": [{"$retainKeys": ["name", "configMap"], "name": "v", "configMap": {"name": "c"}}]},
-        {"volumes": [{"name": "v", "configMap": {"name": "c"}}]}),
+        {"volumes": [{"name": "v", "configMap": {"name": "c"}}]},
+    ),
     "retainKeys drops the rolling update": (
         {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}},
-        {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}, {"strategy": {"type": "Recreate"}}),
+        {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}},
+        {"strategy": {"type": "Recreate"}},
+    ),
     "a map is replaced by directive": (
-        {"labels": {"a": "1"}}, {"labels": {"$patch": "replace", "b": "2"}}, {"labels": {"b": "2"}}),
-    "a map is emptied by directive": ({"labels": {"a": "1"}}, {"labels": {"$patch": "delete"}}, {"labels": {}}),
+        {"labels": {"a": "1"}},
+        {"labels": {"$patch": "replace", "b": "2"}},
+        {"labels": {"b": "2"}},
+    ),
+    "a map is emptied by directive": (
+        {"labels": {"a": "1"}},
+        {"labels": {"$patch": "delete"}},
+        {"labels": {}},
+    ),
     "null removes a key": ({"labels": {"a": "1", "b": "2"}}, {"labels": {"a": None}}, {"labels": {"b": "2"}}),
     "finalizers merge as a set": (
-        {"finalizers": ["x/a"]}, {"finalizers": ["x/b", "x/a"]}, {"finalizers": ["x/a", "x/b"]}),
+        {"finalizers": ["x/a"]},
+        {"finalizers": ["x/b", "x/a"]},
+        {"finalizers": ["x/a", "x/b"]},
+    ),
     "deleteFromPrimitiveList takes from a set": (
-        {"finalizers": ["x/a", "x/b"]}, {"$deleteFromPrimitiveList/finalizers": ["x/a"]}, {"finalizers": ["x/b"]}),
+        {"finalizers": ["x/a", "x/b"]},
+        {"$deleteFromPrimitiveList/finalizers": ["x/a"]},
+        {"finalizers": ["x/b"]},
+    ),
     "conditions merge by type": (
         {"conditions": [{"type": "Ready", "status": "True"}, {"type": "Other", "status": "True"}]},
         {"conditions": [{"type": "Ready", "status": "False"}]},
-        {"conditions": [{"type": "Ready", "status": "False"}, {"type": "Other", "status": "True"}]}),
+        {"conditions": [{"type": "Ready", "status": "False"}, {"type": "Other", "status": "True"}]},
+    ),
     "service ports merge by port": (
         {"spec": {"ports": [{"port": 80, "name": "a"}, {"port": 81}]}},
         {"spec": {"ports": [{"port": 80, "targetPort": 8080}]}},
-        {"spec": {"ports": [{"port": 80, "name": "a", "targetPort": 8080}, {"port": 81}]}}),
+        {"spec": {"ports": [{"port": 80, "name": "a", "targetPort": 8080}, {"port": 81}]}},
+    ),
     "directives do not end up in what is new": (
-        {}, {"spec": {"$setElementOrder/containers": [{"name": "a"}], "containers": [{"name": "a", "x": None}]}},
-        {"spec": {"containers": [{"name": "a"}]}}),
+        {},
+        {"spec": {"$setElementOrder/containers": [{"name": "a"}], "containers": [{"name": "a", "x": None}]}},
+        {"spec": {"containers": [{"name": "a"}]}},
+    ),
 }
 
 
@@ -182,13 +240,23 @@ def config(name: str = "applied", **data: str) -> dict[str, Any]:
 
 def applied(live: dict[str, Any] | None, document: dict[str, Any], manager: str = "kdash", *,
             force: bool = False) -> dict[str, Any]:
-    return field_owners.apply(live, document, manager=manager, now="2026-01-01T00:00:00Z", api_version="v1", force=force)
+    return field_owners.apply(
+        live, document, manager=manager, now="2026-01-01T00:00:00Z", api_version="v1", force=force
+    )
 
 
 def test_apply_owns_the_leaves_that_it_names() -> None:
     entries = applied(None, config(k="1"))["metadata"]["managedFields"]
-    assert entries == [{"manager": "kdash", "operation": "Apply", "apiVersion": "v1", "time": "2026-01-01T00:00:00Z",
-                        "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {"f:k": {}}}}]
+    assert entries == [
+        {
+            "manager": "kdash",
+            "operation": "Apply",
+            "apiVersion": "v1",
+            "time": "2026-01-01T00:00:00Z",
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:data": {"f:k": {}}},
+        }
+    ]
 
 
 def test_apply_removes_what_the_manager_no_longer_names_and_keeps_what_others_own() -> None:
@@ -230,7 +298,9 @@ def test_apply_merges_containers_by_name_and_removes_one_it_owned() -> None:
 
 def test_an_update_owns_what_it_changed_and_takes_it_from_the_previous_owner() -> None:
     first = {"metadata": {"name": "a", "labels": {"app": "x"}}, "data": {"k": "1"}}
-    first["metadata"]["managedFields"] = field_owners.record_update(None, first, manager="m", now="t1", api_version="v1")
+    first["metadata"]["managedFields"] = field_owners.record_update(
+        None, first, manager="m", now="t1", api_version="v1"
+    )
     assert first["metadata"]["managedFields"][0]["fieldsV1"] == {
         "f:data": {".": {}, "f:k": {}}, "f:metadata": {"f:labels": {".": {}, "f:app": {}}}}
     second = {"metadata": {"name": "a"}, "data": {"k": "2"}}
@@ -241,7 +311,9 @@ def test_an_update_owns_what_it_changed_and_takes_it_from_the_previous_owner() -
 
 def test_an_update_that_changes_nothing_keeps_owners_and_times() -> None:
     item = config(k="1")
-    item["metadata"]["managedFields"] = field_owners.record_update(None, item, manager="m", now="t1", api_version="v1")
+    item["metadata"]["managedFields"] = field_owners.record_update(
+        None, item, manager="m", now="t1", api_version="v1"
+    )
     assert field_owners.record_update(item, copy.deepcopy(item), manager="n", now="t2", api_version="v1") == \
         item["metadata"]["managedFields"]
 

@@ -24,11 +24,12 @@ def main() -> int:
     parser.add_argument("--traces", type=Path, help="directory for the traces and the runners' logs")
     args = parser.parse_args()
     chosen: dict[str, list[str]] = {}
-    for engine in args.engine or ENGINES:
-        known = scenario_names(engine, long=True)
-        chosen[engine] = scenario_names(engine, args.long) if args.names == ["all"] else args.names
-        if unknown := sorted(set(chosen[engine]) - set(known)):
-            parser.error(f"no such scenario for {engine}: {', '.join(unknown)}")
+    known = {engine: scenario_names(engine, long=True) for engine in args.engine or ENGINES}
+    if args.names != ["all"] and (unknown := set(args.names).difference(*known.values())):
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
+    for engine, names in known.items():
+        wanted = scenario_names(engine, args.long) if args.names == ["all"] else args.names
+        chosen[engine] = [name for name in wanted if name in names]
     found: dict[tuple[str, str], list[str]] = {}
     if args.traces:
         args.traces.mkdir(parents=True, exist_ok=True)

@@ -76,6 +76,12 @@ def settle(condition: Callable[[], bool], clock: VirtualClock | None = None, ste
     raise AssertionError("it never came to that")
 
 
+def settle_armed(reflector: Any, clock: VirtualClock) -> None:
+    """Wait until the resync timer waits for its next tick, so that `clock.advance` cannot come too early."""
+    timer = reflector._timer
+    settle(lambda: timer.due_at is not None and timer._condition in clock._waiters)
+
+
 class Rig:
     """An informer over a source. `stop` ends it and must find no thread left."""
 
@@ -90,8 +96,8 @@ class Rig:
         self.informer = SharedIndexInformer(
             self.source,
             SharedIndexInformerOptions(
-                name=options.pop("name", "test"), resource=CONFIG_MAPS, queue=engine, clock=clock, rng=new_random(1),
-                **options,
+                name=options.pop("name", "test"), resource=CONFIG_MAPS, queue=engine, clock=clock,
+                rng=new_random(1), **options,
             ),
         )  # fmt: skip
 

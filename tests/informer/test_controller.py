@@ -18,7 +18,7 @@ from kdash.informer.list_watch import CancelToken
 from kdash.informer.objects import KubeObject
 from kdash.informer.plain_informer import new_informer
 from tests.informer.fake_source import FakeSource
-from tests.informer.informer_rig import CONFIG_MAPS, ENGINES, PATIENCE_S, Recorder, settle
+from tests.informer.informer_rig import CONFIG_MAPS, ENGINES, PATIENCE_S, Recorder, settle, settle_armed
 
 Run = Callable[..., "Running"]
 
@@ -191,7 +191,7 @@ def test_ct12_handlers_run_synchronously_and_resync_has_no_filter(run: Run) -> N
         on_add=lambda obj: threads.add(threading.get_ident()), on_update=recorder.on_update
     )
     informer = run(source, handler, resync_period=1.0, clock=clock)
-    settle(lambda: informer.controller.reflector.resync_due_at is not None)
+    settle_armed(informer.controller.reflector, clock)
     clock.advance(1)
     recorder.wait(1)
     assert recorder.details == [("update", "a", "1", "1", True)]

@@ -107,7 +107,7 @@ def test_unknown_attributes_name_what_there_is(
 
 
 def test_x9_fa3_start_is_idempotent_and_late_informers_need_another(
-    client: FakeClient, factories: list[SharedInformerFactory]
+    client: FakeClient, factories: list[SharedInformerFactory], caplog: pytest.LogCaptureFixture
 ) -> None:
     factory = SharedInformerFactory(client)
     factories.append(factory)
@@ -124,6 +124,7 @@ def test_x9_fa3_start_is_idempotent_and_late_informers_need_another(
     assert result.as_error() is None
     assert first.has_synced()
     assert client.sources["configmaps", ""].verbs().count("WATCHLIST") == 1
+    assert "started already" not in caplog.text
 
 
 def test_x9_fa5_wait_for_cache_sync_tells_who_is_missing(
@@ -137,7 +138,7 @@ def test_x9_fa5_wait_for_cache_sync_tells_who_is_missing(
     factory.for_resource(OTHERS).informer()
     stop = CancelToken()
     factory.start(stop)
-    settle(lambda: factory.informers()["configmaps"].has_synced())
+    settle(factory.informers()["configmaps"].has_synced)
     result = factory.wait_for_cache_sync(timeout=0)
     assert not result
     assert dict(result) == {"configmaps": True, "others": False}
@@ -210,8 +211,8 @@ def test_lister_reads_by_namespace_without_a_request(
     settle(lambda: len(source.requests) == 1)
     lister = config_maps.lister()
     assert sorted(obj.key for obj in lister.list()) == ["one/a", "two/b"]
-    assert [obj.key for obj in lister.namespaced("two").list()] == ["two/b"]
-    assert lister.namespaced("one").get("a").name == "a"
+    assert [obj.key for obj in lister.by_namespace("two").list()] == ["two/b"]
+    assert lister.by_namespace("one").get("a").name == "a"
     assert len(source.requests) == 1
 
 

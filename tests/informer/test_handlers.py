@@ -52,7 +52,7 @@ def test_ct14_missing_functions_are_ignored() -> None:
 def test_ct14_functions_get_their_objects() -> None:
     calls: list[Any] = []
     handler = ResourceEventHandlerFuncs(
-        on_add=lambda obj: calls.append(obj),
+        on_add=calls.append,
         on_update=lambda old, new: calls.append((old, new)),
         on_delete=lambda obj: calls.append(("gone", obj)),
     )

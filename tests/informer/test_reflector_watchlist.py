@@ -343,7 +343,6 @@ def test_watch_list_falls_back_with_a_source_that_has_none() -> None:
 
 def test_stop_ends_a_watch_list_that_never_completes() -> None:
     live = Live(use_watch_list=True)
-    live.source.on_request = lambda request: None
     live.source._first_events = lambda options: [event("ADDED", "a", 1)]  # type: ignore[method-assign]
     live.reflector.start()
     assert live.source.wait_for_watch(WAIT_S)

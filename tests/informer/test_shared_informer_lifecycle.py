@@ -52,7 +52,7 @@ def test_add_on_stopped_shared_informer(engine: str) -> None:
     it = Rig(engine).start()
     it.stop()
     with pytest.raises(
-        InformerError, match="handler h was not added to shared informer because it has stopped already$"
+        InformerError, match=r"handler h was not added to shared informer because it has stopped already$"
     ):
         it.informer.add_event_handler(handler=Recorder(), name="h")
 

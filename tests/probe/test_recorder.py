@@ -152,6 +152,18 @@ def test_pending_grows_while_a_call_is_stuck_and_busy_is_full() -> None:
     assert tape.snapshot().pipeline.held_by == "handler slow: 14 pending"
 
 
+def test_what_a_handler_has_taken_already_is_not_pending() -> None:
+    tape = Tape()
+    tape.handler("audit")
+    tape.recorder.take([
+        tape.record("notify.distribute", kind="add", key="a/1", delivered_to=("audit",), skipped=()),
+        tape.record("notify.distribute", kind="add", key="a/2", delivered_to=("audit",), skipped=()),
+        tape.record("handler.start", listener="audit", kind="add", key="a/1", backlog=1),
+        tape.record("notify.distribute", kind="add", key="a/3", delivered_to=("audit",), skipped=()),
+    ])
+    assert tape.snapshot().handlers[0].pending == 2
+
+
 def test_a_backlog_that_shrinks_tells_when_it_is_gone() -> None:
     tape = Tape()
     tape.handler("slow")
@@ -267,6 +279,19 @@ def test_lines_stand_in_the_order_of_their_records_within_a_batch() -> None:
         tape.record("watch.event", type="ADDED", key="a/2", rv="3"),
     ])
     assert [text.split("  ")[0] for text in tape.texts()] == ["WATCH ADDED", "WATCH BOOKMARK", "WATCH ADDED"]
+
+
+def test_lines_of_several_informers_stand_in_the_order_of_their_records() -> None:
+    tape = Tape(Target("pods"), Target("nodes"))
+    informers = ["pods", "nodes", "pods", "nodes"]
+    tape.recorder.take([
+        tape.record("watch.event", name, type="ADDED", key=f"a/{at}", rv=str(at))
+        for at, name in enumerate(informers)
+    ])
+    log = tape.recorder.events
+    assert [(line.informer, line.key) for line in log.lines(0, 9)] == [
+        (name, f"a/{at}") for at, name in enumerate(informers)
+    ]
 
 
 def test_a_watch_line_tells_what_became_of_its_event() -> None:

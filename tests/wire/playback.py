@@ -17,9 +17,14 @@ from tests.cluster.scripted_server import Exchange
 
 FOLDER = Path(__file__).parent / "exchanges"
 _OPTIONS = {
-    "resourceVersion": "resource_version", "resourceVersionMatch": "resource_version_match", "limit": "limit",
-    "continue": "continue_token", "labelSelector": "label_selector", "fieldSelector": "field_selector",
-    "timeoutSeconds": "timeout_seconds", "allowWatchBookmarks": "allow_watch_bookmarks",
+    "resourceVersion": "resource_version",
+    "resourceVersionMatch": "resource_version_match",
+    "limit": "limit",
+    "continue": "continue_token",
+    "labelSelector": "label_selector",
+    "fieldSelector": "field_selector",
+    "timeoutSeconds": "timeout_seconds",
+    "allowWatchBookmarks": "allow_watch_bookmarks",
     "sendInitialEvents": "send_initial_events",
 }
 

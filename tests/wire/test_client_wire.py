@@ -1,4 +1,4 @@
-"""kdash's client against what a real kube-apiserver 1.36 answered. Numbers of facts are those of exchanges/README.md."""
+"""kdash's client against what a real kube-apiserver 1.36 answered; facts as in exchanges/README.md."""
 
 from __future__ import annotations
 
@@ -61,13 +61,19 @@ def read(stream):
 
 
 def names(items):
-    return [(i["metadata"].get("namespace", ""), i["metadata"]["name"], i["metadata"]["resourceVersion"]) for i in items]
+    return [
+        (i["metadata"].get("namespace", ""), i["metadata"]["name"], i["metadata"]["resourceVersion"])
+        for i in items
+    ]
 
 
 # -- every list, every stream, every error -----------------------------------------------------------------
 
 
-@by_name("recording", [pytest.param(r, id=r.name) for r in LISTS if "protobuf" not in r.response["headers"]["Content-Type"]])
+@by_name(
+    "recording",
+    [pytest.param(r, id=r.name) for r in LISTS if "protobuf" not in r.response["headers"]["Content-Type"]],
+)
 def test_every_recorded_list_is_read_as_it_was_written(play, recording):
     played = play(recording)
     page = played.lister_watcher.list(recording.options, played.cancel)
@@ -86,7 +92,8 @@ def test_every_recorded_list_is_read_as_it_was_written(play, recording):
     assert {o.kind for o in page.items} <= {kind}
     for item, obj in zip(items, page.items, strict=True):
         assert {k: v for k, v in obj.to_dict().items() if k not in ("kind", "apiVersion")} == {
-            k: v for k, v in item.items() if k not in ("kind", "apiVersion")}
+            k: v for k, v in item.items() if k not in ("kind", "apiVersion")
+        }
     assert played.outcomes() == ["ok"]
 
 
@@ -96,7 +103,8 @@ def test_client_can_ask_every_recorded_list_question(play, recording):
     with contextlib.suppress(DecodeError):  # protobuf and YAML answers, which kdash never asks for
         played.lister_watcher.list(recording.options, played.cancel)
     assert Recording("sent", {"request": {"method": "GET", "path": played.server.targets[0]}}).query == {
-        k: v for k, v in recording.query.items() if k != "watch"}
+        k: v for k, v in recording.query.items() if k != "watch"
+    }
 
 
 @by_name("recording", [pytest.param(r, id=r.name) for r in STREAMS])
@@ -148,7 +156,9 @@ def test_every_recorded_error_becomes_one_clean_error(play, recording):
     assert answer.retry_after_s == (int(retry_after) if retry_after else None)
 
 
-@by_name("recording", [pytest.param(r, id=r.name) for r in ERRORS if "Retry-After" not in r.response["headers"]])
+@by_name(
+    "recording", [pytest.param(r, id=r.name) for r in ERRORS if "Retry-After" not in r.response["headers"]]
+)
 def test_list_and_watch_raise_every_recorded_error_before_any_stream(play, recording):
     played = play(recording)
     call = played.lister_watcher.watch if recording.is_watch else played.lister_watcher.list
@@ -205,7 +215,12 @@ def test_fact_15_discovery_is_two_requests_then_304(play):
     assert played.client.resolve("widgets").group == "wire.example.com"
     played.client.resources(refresh=True)
     sent = [e.headers.get("if-none-match") for e in played.server.exchanges]
-    assert sent == [None, None, BY_NUMBER[9].response["headers"]["Etag"], BY_NUMBER[10].response["headers"]["Etag"]]
+    assert sent == [
+        None,
+        None,
+        BY_NUMBER[9].response["headers"]["Etag"],
+        BY_NUMBER[10].response["headers"]["Etag"],
+    ]
     assert played.client.resolve("widgets").group == "wire.example.com"
 
 
@@ -248,7 +263,9 @@ def test_fact_38_expired_continue_carries_a_fresh_token(play):
         played.lister_watcher.list(ListOptions(limit=3, continue_token="old"), played.cancel)
     assert is_expired(caught.value)
     assert caught.value.continue_token
-    rest = played.lister_watcher.list(ListOptions(limit=3, continue_token=caught.value.continue_token), played.cancel)
+    rest = played.lister_watcher.list(
+        ListOptions(limit=3, continue_token=caught.value.continue_token), played.cancel
+    )
     assert rest.items
 
 

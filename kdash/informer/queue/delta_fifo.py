@@ -126,7 +126,7 @@ class DeltaFIFO(QueueCore):
 
         An error of a key or transform is raised at once; what came before it stays queued (DF-13).
         """
-        with self._lock:
+        with self._writing:
             type_, enqueue = self._replaced_type, self._enqueue
             listed = {enqueue(type_, obj, cause) for obj in objects}
             from_queue = self._bury_queued(listed, cause)
@@ -162,7 +162,7 @@ class DeltaFIFO(QueueCore):
     def resync(self, tick: int = 0) -> None:
         """Queue a Sync for every known object whose key is not queued (client-go `Resync`)."""
         began = self._now()
-        with self._lock:
+        with self._writing:
             known = self._known
             if known is None:
                 return
@@ -198,6 +198,7 @@ class DeltaFIFO(QueueCore):
         self, process: ProcessFunc, process_batch: ProcessBatchFunc | None = None, *, block: bool = True
     ) -> bool:
         """Process the next key's deltas under the lock; `process_batch` is not used. See `Queue.pop`."""
+        self._writing.give_way()
         with self._lock:
             if not self._queue and not self._await_work(block):
                 return False

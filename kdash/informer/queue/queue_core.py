@@ -22,6 +22,7 @@ from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.errors import InformerError, KeyFunctionError
 from kdash.informer.keys import KeyFunc, deletion_handling_key_func
 from kdash.informer.objects import KubeObject
+from kdash.informer.queue.fairness import WriterEntrance
 from kdash.informer.queue.protocol import (
     DeletedFinalStateUnknown,
     Delta,
@@ -72,6 +73,7 @@ class QueueCore(ABC):
         self._key_func = key_func or deletion_handling_key_func
         self._plain_keys = key_func is None
         self._lock = threading.Lock()  # guards everything of this class and its engines
+        self._writing = WriterEntrance(self._lock)
         self._condition = threading.Condition(self._lock)
         self._waiting = 0
         self._closed = False
@@ -86,17 +88,17 @@ class QueueCore(ABC):
 
     def add(self, obj: StoreObject, cause: int = 0) -> None:
         """Queue an addition. Raises `KeyFunctionError` or `TransformError`; nothing is queued then."""
-        with self._lock:
+        with self._writing:
             self._add(obj, cause)
 
     def update(self, obj: StoreObject, cause: int = 0) -> None:
         """Queue a change; raises like `add`."""
-        with self._lock:
+        with self._writing:
             self._update(obj, cause)
 
     def delete(self, obj: StoreObject, cause: int = 0) -> None:
         """Queue a deletion; raises `KeyFunctionError` or `TransformError`."""
-        with self._lock:
+        with self._writing:
             self._delete(obj, cause)
 
     @abstractmethod

@@ -144,7 +144,7 @@ class RealFIFO(QueueCore):
 
         A key error changes nothing; a transform error neither if atomic, else what came before it is queued.
         """
-        with self._lock:
+        with self._writing:
             from_queue = from_store = 0
             if self._atomic:
                 self._replace_all(objects, resource_version, cause)
@@ -188,7 +188,7 @@ class RealFIFO(QueueCore):
     def resync(self, tick: int = 0) -> None:
         """Queue a Sync for every known object that has no delta waiting; if atomic, one SyncAll."""
         began = self._now()
-        with self._lock:
+        with self._writing:
             locked_at = self._now()
             queued = skipped = missing = 0
             if self._known is None:
@@ -216,7 +216,7 @@ class RealFIFO(QueueCore):
     def bookmark(self, resource_version: str, cause: int = 0) -> None:
         """Queue a version without a change; ignored unless the queue emits bookmarks."""
         if self._emits_bookmarks:
-            with self._lock:
+            with self._writing:
                 info = BookmarkInfo(resource_version)
                 self._append(DeltaType.BOOKMARK, "", info, cause, 0, resource_version)
 
@@ -229,6 +229,7 @@ class RealFIFO(QueueCore):
         self, process: ProcessFunc, process_batch: ProcessBatchFunc | None = None, *, block: bool = True
     ) -> bool:
         """Process the next delta, or with `process_batch` the next ones of other keys. See `Queue.pop`."""
+        self._writing.give_way()
         with self._lock:
             if not self._items and not self._await_work(block):
                 return False

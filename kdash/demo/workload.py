@@ -1,0 +1,243 @@
+"""The demo's cluster lives: seeded objects, small controllers, a fake kubelet, a scenario.
+
+Contract
+- `step(now)` brings the cluster up to an instant: it takes what others changed, runs the timers that are due
+  and reconciles until nothing is left to do. On a virtual clock the same seed, storage and instants give the
+  same writes in the same order. `start` runs steps on a thread of its own, by the system's clock, until
+  `stop`.
+- Steps never run at the same time: `step`, `change_something` and the thread share one lock.
+- The storage is the only thing shared with the server; the workload never waits for a client.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from .cluster_state import RESOURCES as _RESOURCES
+from .cluster_state import WATCHED, ClusterState
+from .controllers import DeploymentController, ReplicaSetController
+from .garbage import GarbageCollector, NamespaceController
+from .job_controllers import CronJobController, JobController
+from .kubelet import Kubelet
+from .pod_factory import PodFactory
+from .pod_records import PodRecord, header_of
+from .scenarios import DEFAULT, SCENARIOS, Background
+from .seeding import Seeding
+from .set_controllers import DaemonSetController, StatefulSetController
+from .storage import Storage, StoredEvent
+
+__all__ = ["SCENARIOS", "UnknownScenario", "Workload"]
+
+Item = dict[str, Any]
+DEFAULT_OBJECTS = 42
+DEFAULT_RATE = 4.0
+_TURNS = 100_000
+_LONGEST_NAP_S = 0.5
+
+
+class UnknownScenario(ValueError):
+    """There is no scenario of that name."""
+
+
+class Workload:
+    """Everything that happens in the demo's cluster by itself."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        objects: int = DEFAULT_OBJECTS,
+        rate: float = DEFAULT_RATE,
+        seed: int = 0,
+        scenario: str | None = None,
+        server: object = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """A cluster of `objects` pods, stored by `seed`.
+
+        `rate` is in background changes a second, `clock` gives seconds since 1970. `server` is kept for
+        symmetry with the API server's other parts and not used. Raises `UnknownScenario`.
+        """
+        name = scenario or DEFAULT
+        if name not in SCENARIOS:
+            raise UnknownScenario(f"there is no scenario {name!r}: choose one of {', '.join(SCENARIOS)}")
+        self._clock = clock
+        self._lock = threading.Lock()  # guards the state and everything that works on it
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        state = self._state = ClusterState(storage, random.Random(seed), clock())
+        factory = PodFactory(state)
+        self._kubelet = Kubelet(state)
+        self._garbage = GarbageCollector(state)
+        self._cron_jobs = CronJobController(state)
+        self._background = Background(state, self._kubelet, SCENARIOS[name], rate)
+        self._controllers: dict[str, Any] = {
+            "Deployment": DeploymentController(state),
+            "ReplicaSet": ReplicaSetController(state, factory),
+            "StatefulSet": StatefulSetController(state, factory),
+            "DaemonSet": DaemonSetController(state, factory),
+            "Job": JobController(state, factory),
+            "CronJob": self._cron_jobs,
+            "Namespace": NamespaceController(state),
+        }
+        self._dirty: dict[tuple[str, str, str], None] = {}
+        self._objects = objects
+        self._is_seeded = False
+
+    def seed(self) -> None:
+        """Put the cluster's objects into the storage, once; `start` and `step` do it if nobody has."""
+        with self._lock:
+            if self._is_seeded:
+                return
+            self._is_seeded = True
+            state = self._state
+            state.now = self._clock()
+            Seeding(state).run(self._objects)
+            for kind in WATCHED:
+                state.storage.subscribe(_RESOURCES[kind], state.storage.current_version,
+                                        functools.partial(self._note, kind))
+            self._kubelet.watch_nodes()
+            self._cron_jobs.begin()
+            self._background.begin()
+
+    def _note(self, kind: str, event: StoredEvent) -> None:
+        self._state.deliver(kind, event)
+        self._wake.set()
+
+    # running -------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Live by the clock, on a thread, until `stop`."""
+        self.seed()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="demo-workload", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread and wait for it."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            self.step(self._clock())
+            due = self._state.next_timer_at
+            nap = _LONGEST_NAP_S if due is None else min(_LONGEST_NAP_S, max(0.0, due - self._clock()))
+            self._wake.wait(nap)
+
+    def step(self, now: float) -> None:
+        """Bring the cluster up to `now` (seconds since 1970; going back is ignored)."""
+        self.seed()
+        with self._lock:
+            state = self._state
+            self._settle()
+            while state.run_next_timer(now):
+                self._settle()
+            state.now = max(state.now, now)
+
+    @property
+    def next_timer_at(self) -> float | None:
+        """When something is due to happen next, for driving steps on a virtual clock."""
+        return self._state.next_timer_at
+
+    def change_something(self, namespace: str = "", name: str = "") -> str:
+        """Change one pod (the named one, or any) a little; gives its `namespace/name`, or "" if there is
+        none.
+        """
+        self.seed()
+        with self._lock:
+            pod = self._state.pods.find(namespace, name) if name else self._state.random_pod()
+            if pod is None:
+                return ""
+            self._background.touch(pod)
+            return f"{pod.namespace}/{pod.name}"
+
+    # reconciling ---------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Take the changes and reconcile what they touch, until there is nothing left."""
+        for _ in range(_TURNS):
+            for kind, event in self._state.take_events():
+                self._take(kind, event)
+            if not self._dirty:
+                return
+            key = next(iter(self._dirty))
+            del self._dirty[key]
+            kind, namespace, name = key
+            self._controllers[kind].reconcile(namespace, name)
+
+    def _mark(self, kind: str, item: Item) -> None:
+        meta = item["metadata"]
+        self._dirty[kind, meta.get("namespace", ""), meta["name"]] = None
+
+    def _take(self, kind: str, event: StoredEvent) -> None:
+        gone = event.type == "DELETED"
+        if kind == "Pod":
+            self._take_pod(event, gone=gone)
+            return
+        item = msgspec.json.decode(event.raw)
+        item["kind"] = kind
+        meta = item["metadata"]
+        if kind == "Node":
+            self._take_node(item, event)
+        if kind in self._controllers and not gone:
+            self._mark(kind, item)
+        for owner in meta.get("ownerReferences") or []:
+            if owner.get("kind") in self._controllers:
+                self._dirty[owner["kind"], meta.get("namespace", ""), owner["name"]] = None
+        self._state.note_owner(meta["uid"], gone=gone)
+        if gone:
+            self._garbage.owner_gone(meta["uid"])
+        elif meta.get("deletionTimestamp") and kind != "Namespace":
+            self._garbage.finalize(kind, item)
+
+    def _take_node(self, item: Item, event: StoredEvent) -> None:
+        name = item["metadata"]["name"]
+        if event.type == "MODIFIED":
+            self._state.note_node(item)
+            return
+        self._state.note_node(item, gone=event.type == "DELETED")
+        if event.type == "ADDED":
+            self._kubelet.watch_node(name)
+        for daemon_set in self._state.items("DaemonSet"):
+            self._mark("DaemonSet", daemon_set)
+
+    def _take_pod(self, event: StoredEvent, *, gone: bool) -> None:
+        header = header_of(event.raw)
+        pods = self._state.pods
+        record: PodRecord | None
+        if gone:
+            record = pods.remove(header.metadata.uid)
+            for owner in header.metadata.ownerReferences or []:
+                if owner.kind in self._controllers:
+                    self._dirty[owner.kind, header.metadata.namespace, owner.name] = None
+            if record is not None:
+                self._kubelet.forget(record)
+            return
+        before = pods.find(header.metadata.namespace, header.metadata.name)
+        was = (before.ready, before.phase, before.deleting) if before is not None else None
+        record = pods.take(header)
+        self._kubelet.notice(record)
+        if record.owner_kind in self._controllers and (
+                event.previous is None or was != (record.ready, record.phase, record.deleting)
+                or self._changed(event)):
+            self._dirty[record.owner_kind, record.namespace, record.owner_name] = None
+
+    @staticmethod
+    def _changed(event: StoredEvent) -> bool:
+        """True if a pod's readiness, phase or deletion differs from the state before."""
+        if event.previous is None:
+            return True
+        old, new = header_of(event.previous), header_of(event.raw)
+        return (old.status, old.metadata.deletionTimestamp) != (new.status, new.metadata.deletionTimestamp)

@@ -1,0 +1,78 @@
+"""The marks kdash draws with, in Unicode and in ASCII. Every mark is one cell; meaning never rests on colour alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ASCII", "UNICODE", "Border", "Glyphs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    top_left: str
+    top_right: str
+    bottom_left: str
+    bottom_right: str
+    horizontal: str
+    vertical: str
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """One set of marks."""
+
+    border: Border
+    focused: Border
+    box: Border
+    same: str
+    changed: str
+    new: str
+    gone: str
+    resync: str
+    opened: str
+    folded: str
+    arrow: str
+    watch: str
+    line: str
+    broken: str
+    branch: str
+    last: str
+    fork: str
+    blocks: str
+    eighths: str
+    full: str
+    empty: str
+    times: str
+    dot: str
+    next: str
+    into: str
+    ellipsis: str
+
+    def plain(self, text: str) -> str:
+        """Text for this set: without the marks that an ASCII terminal lacks."""
+        if self.times == "×":
+            return text
+        for mark, instead in _INSTEAD:
+            text = text.replace(mark, instead)
+        return text if text.isascii() else text.encode("ascii", "replace").decode()
+
+
+_INSTEAD = (("×", "x"), ("→", "->"), ("·", "-"), ("…", "~"), ("▸", ">"), ("≤", "<="), ("≥", ">="), ("‹", "<"), ("›", ">"),
+            ("—", "-"), ("±", "+-"), ("◀", "<"))  # fmt: skip
+
+UNICODE = Glyphs(
+    border=Border("╭", "╮", "╰", "╯", "─", "│"),
+    focused=Border("┏", "┓", "┗", "┛", "━", "┃"),
+    box=Border("┌", "┐", "└", "┘", "─", "│"),
+    same="●", changed="~", new="+", gone="✕", resync="R", opened="▼", folded="▶", arrow="▶", watch="═", line="─",
+    broken="x", branch="├", last="└", fork="┬", blocks=" ▁▂▃▄▅▆▇█", eighths=" ▏▎▍▌▋▊▉", full="█", empty="░", times="×",
+    dot="·", next="◀", into="→", ellipsis="…",
+)  # fmt: skip
+ASCII = Glyphs(
+    border=Border("+", "+", "+", "+", "-", "|"),
+    focused=Border("#", "#", "#", "#", "=", "#"),
+    box=Border("+", "+", "+", "+", "-", "|"),
+    same="*", changed="~", new="+", gone="x", resync="R", opened="v", folded=">", arrow=">", watch="=", line="-",
+    broken="x", branch="|", last="`", fork="+", blocks=" .:-=+*#%", eighths="        ", full="#", empty=".", times="x",
+    dot="-", next="<", into="->", ellipsis="~",
+)  # fmt: skip

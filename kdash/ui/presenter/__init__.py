@@ -1,0 +1,1 @@
+"""Pure functions from a snapshot to lines: one module a pane. They know no widget, no clock and no thread."""

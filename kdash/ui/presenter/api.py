@@ -1,0 +1,95 @@
+"""Pane 6: what was asked of the server, and what the cache answered in its place."""
+
+from __future__ import annotations
+
+import time
+
+from kdash.probe.snapshot import RequestRow
+from kdash.probe.text import clean, duration
+from kdash.ui.presenter.context import Context, ago, amount
+from kdash.ui.spans import Line, Span, columns, line, sparkline
+
+__all__ = ["api_lines", "api_title"]
+
+
+def api_title(context: Context) -> list[Span]:
+    """`API traffic  requests 2  in 1.2 MB`, with `+1` for a few seconds after a request."""
+    api = context.snapshot.api
+    title: list[Span] = [("API traffic  ", ""), (f"requests {api.requests}", "bold")]
+    if context.requests_moved:
+        title.append((f" +{context.requests_moved}", "warn"))
+    title.append((f"  in {amount(api.bytes)}", ""))
+    return title
+
+
+def api_lines(context: Context) -> list[Line]:
+    """The newest requests, the open watch with its age, and the balance: requests against the cache's answers."""
+    snapshot, glyphs = context.snapshot, context.glyphs
+    api = snapshot.api
+    saved = line(("from the cache, 0 requests: ", "dim"), (f"{api.served_notifications} notifications", "resync"),
+                 (f"  {api.served_reads} reads", "resync"))  # fmt: skip
+    spark = sparkline(api.bytes_history, max(8, min(40, context.width - 38)), glyphs.blocks)
+    foot = line(("bytes/s ", "dim"), (spark, "spark"),
+                (f"  errors {api.errors}", "bad" if api.errors else "dim"), (f"  429s {api.throttled}", "warn" if api.throttled else "dim"))  # fmt: skip
+    answer: list[Line] = [_last_answer(context)] if context.last_order else []
+    room = context.height - 2 - len(answer)
+    if not api.rows:
+        return [line(("no request yet", "dim")), *answer, saved, foot][: context.height]
+    body: list[Line] = []
+    head = room >= 4
+    rows = list(api.rows)
+    lines_of = [_request(context, row) for row in rows]
+    budget = room - (1 if head else 0)
+    while lines_of and sum(map(len, lines_of)) > budget:
+        if len(lines_of) > 1 and not rows[0].open:
+            lines_of.pop(0)
+            rows.pop(0)
+        elif len(lines_of) > 1:
+            closed = next((i for i, row in enumerate(rows) if not row.open), None)
+            drop = 0 if closed is None else closed
+            lines_of.pop(drop)
+            rows.pop(drop)
+        else:
+            lines_of[0] = lines_of[0][: max(budget, 1)]
+            break
+    if head:
+        body.append(_cells(context, "time", "verb", "path", "code", "took", "size", "dim"))
+    for group in lines_of:
+        body += group
+    filler = [line("")] * max(0, room - len(body))
+    return [*body, *filler, *answer, saved, foot][: context.height]
+
+
+def _last_answer(context: Context) -> Line:
+    if context.last_order == "resync":
+        return line(("your resync: ", ""), ("0 requests", "ok"), (": the cache was replayed", ""))
+    words = {"relist": "the whole state is fetched anew", "rewatch": "the watch is opened again from the last version"}
+    plus = f"+{context.requests_moved} requests" if context.requests_moved != 1 else "+1 request"
+    return line((f"your {context.last_order}: ", ""), (plus, "warn"), (f": {words.get(context.last_order, '')}", ""))
+
+
+def _cells(context: Context, when: str, verb: str, path: str, code: str, took: str, size: str, style: str) -> Line:
+    wide = context.width >= 56
+    path_width = max(10, context.width - (11 if wide else 0) - 10 - 5 - 8 - 8 - (5 if wide else 4))
+    cells = [(when, "dim", 10, False)] if wide else []
+    cells += [(verb, style or "accent", 9, False), (path, style, path_width, False),
+              (code, style or ("bad" if code[:1] in ("4", "5") else "ok"), 4, True), (took, style, 7, True), (size, style, 8, True)]  # fmt: skip
+    return columns(cells)
+
+
+def _request(context: Context, row: RequestRow) -> list[Line]:
+    snapshot = context.snapshot
+    now = snapshot.mono
+    took = duration(row.took_s) if row.took_s is not None else duration(float(int(max(0.0, now - row.at))))
+    code = str(row.code) if row.code else ("..." if row.open else "-")
+    wall = time.strftime("%H:%M:%S", time.localtime(snapshot.wall - (now - row.at)))
+    out = [_cells(context, wall, row.verb, clean(row.path), code, took, amount(row.bytes), "")]
+    if row.error:
+        out.append(line((f"  {context.glyphs.last} {clean(row.error)}", "bad")))
+    elif row.open and row.verb.startswith("WATCH"):
+        ends = ""
+        if row.timeout_s is not None:
+            ends = f"  ends in {duration(float(int(max(0.0, row.at + row.timeout_s - now))))}"
+        idle = f"  idle {ago(now, row.last_byte_at)}" if row.last_byte_at is not None else ""
+        out.append(line((f"  {context.glyphs.last} open  {row.events} events  {row.bookmarks} bookmarks{idle}{ends}", "dim")))
+    return out

@@ -1,0 +1,72 @@
+"""The status bar: product, source, scope, state word, objects, version, age of the last event (screen.md §3)."""
+
+from __future__ import annotations
+
+import time
+
+from kdash.probe.snapshot import Snapshot
+from kdash.probe.text import clean, duration
+from kdash.ui.presenter.context import Context, ago
+from kdash.ui.spans import Line, Span, width_of
+
+__all__ = ["header_line", "state_word"]
+
+_STYLE = {"LIVE": "word", "SYNCING": "warn", "STARTING": "warn", "RETRY": "bad", "DENIED": "bad", "STALE": "bad",
+          "STOPPED": "bad", "PAUSED": "warn", "REPLAY": "word"}  # fmt: skip
+
+
+def state_word(snapshot: Snapshot, now: float, paused_events: int | None = None) -> tuple[str, str]:
+    """The word in brackets and its style: `[RETRY 8s]`, `[PAUSED +231]`."""
+    if paused_events is not None:
+        return f"[PAUSED +{paused_events}]", _STYLE["PAUSED"]
+    state = snapshot.state
+    word = state.word
+    if word == "RETRY" and state.retry_at is not None:
+        word = f"RETRY {max(0, round(state.retry_at - now))}s"
+    elif word == "SYNCING":
+        received = sum(each.received for each in snapshot.informers)
+        word = f"SYNCING {received}" if received else word
+    elif word == "STALE" and snapshot.last_event_at is not None:
+        word = f"STALE {round(now - snapshot.last_event_at)}s"
+    return f"[{word}]", _STYLE.get(state.word, "warn")
+
+
+def scope_of(snapshot: Snapshot) -> str:
+    """`pods -A`, `pods, deployments.apps -n dev`."""
+    names = ", ".join(informer.name for informer in snapshot.informers)
+    scopes = {informer.scope for informer in snapshot.informers if informer.scope}
+    return f"{names} {scopes.pop()}" if len(scopes) == 1 else names
+
+
+def header_line(context: Context, now: float, paused_events: int | None, lag_s: float | None, engine_note: str = "") -> Line:
+    """The bar, with its parts dropped from the right until it fits."""
+    snapshot, dot = context.snapshot, context.glyphs.dot
+    word, style = state_word(snapshot, now, paused_events)
+    scope = clean(scope_of(snapshot))
+    head: list[Span] = [(" kdash ", "bold"), (clean(snapshot.source) or "connecting", "accent")]
+    if scope:
+        head.append((f" {dot} {scope}", ""))
+    head += [("  ", ""), (word, style)]
+    synced = bool(snapshot.informers) and all(informer.synced for informer in snapshot.informers)
+    parts = [" synced" if synced else "", f"{snapshot.objects} obj"]
+    if snapshot.resource_version:
+        parts.append(f"rv {clean(snapshot.resource_version)}")
+    if snapshot.last_event_at is not None:
+        parts.append(f"seen {ago(now, snapshot.last_event_at)}")
+    if lag_s is not None:
+        parts.append(f"lag {duration(lag_s)}")
+    if snapshot.tap_dropped:
+        parts.append(f"dropped {snapshot.tap_dropped}")
+    if engine_note:
+        parts.append(engine_note)
+    if context.width >= 110:
+        parts.append(time.strftime("%H:%M:%S", time.localtime(snapshot.wall)))
+    joint = f" {dot} " if context.width < 110 else "   "
+    used = sum(width_of(text) for text, _ in head)
+    for index, part in enumerate(part for part in parts if part):
+        text = (" " if index == 0 else joint) + part.strip()
+        if used + width_of(text) > context.width:
+            break
+        head.append((text, "" if index < 2 else "dim"))
+        used += width_of(text)
+    return tuple(head)

@@ -1,0 +1,87 @@
+"""Lines of styled text without any toolkit: what presenters make and panes draw.
+
+A line is a tuple of spans `(text, style)`; a style is a semantic name of `themes.STYLES` ("" is plain text). Widths
+are terminal cells, never `len`. Text in spans is data: it has been cleaned and is never parsed as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+__all__ = ["Line", "Span", "columns", "fill", "fit", "line", "pad", "sparkline", "width_of"]
+
+Span = tuple[str, str]
+Line = tuple[Span, ...]
+
+
+def width_of(text: str) -> int:
+    """Cells that a text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def line(*parts: str | Span) -> Line:
+    """A line from plain strings and spans."""
+    return tuple((part, "") if isinstance(part, str) else part for part in parts if part)
+
+
+def pad(text: str, width: int, right: bool = False) -> str:
+    """Text of exactly `width` cells; what is too long is cut with `…`."""
+    if width <= 0:
+        return ""
+    have = width_of(text)
+    if have > width:
+        return text[: width - 1] + "…" if text.isascii() else set_cell_size(text, width - 1).rstrip() + "…"
+    space = " " * (width - have)
+    return space + text if right else text + space
+
+
+def fit(spans: Line, width: int) -> Line:
+    """The line cut or padded to exactly `width` cells."""
+    out: list[Span] = []
+    left = width
+    for text, style in spans:
+        have = width_of(text)
+        if have > left:
+            cut = text[:left] if text.isascii() else set_cell_size(text, left)
+            out.append((cut, style))
+            left = 0
+            break
+        out.append((text, style))
+        left -= have
+    if left:
+        out.append((" " * left, ""))
+    return tuple(out)
+
+
+def line_width(spans: Line) -> int:
+    return sum(width_of(text) for text, _ in spans)
+
+
+def fill(lines: Iterable[Line], width: int, height: int) -> list[Line]:
+    """Exactly `height` lines of exactly `width` cells."""
+    out = [fit(each, width) for each in lines][:height]
+    out.extend([((" " * width, ""),)] * (height - len(out)))
+    return out
+
+
+def columns(cells: Sequence[tuple[str, str, int, bool]], gap: int = 1) -> Line:
+    """A table row: cells are (text, style, width, right-aligned)."""
+    out: list[Span] = []
+    for index, (text, style, width, right) in enumerate(cells):
+        if index:
+            out.append((" " * gap, ""))
+        out.append((pad(text, width, right), style))
+    return tuple(out)
+
+
+def sparkline(values: Sequence[float], width: int, blocks: str) -> str:
+    """The newest `width` values as bars; `blocks` from empty to full."""
+    shown = list(values)[-width:]
+    top = max(shown, default=0)
+    if top <= 0:
+        return (blocks[0] * len(shown)).rjust(width, blocks[0])
+    steps = len(blocks) - 1
+    bars = "".join(blocks[0] if value <= 0 else blocks[max(1, round(value / top * steps))] for value in shown)
+    return bars.rjust(width, blocks[0])

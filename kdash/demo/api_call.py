@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -37,6 +38,8 @@ class Call:
     namespace: str
     name: str
     subresource: str
+    duplicates: list[str] = field(default_factory=list)
+    """The fields that the body gives twice (known once `body` was called)."""
 
     @property
     def storage(self) -> Storage:
@@ -137,7 +140,9 @@ class Call:
 
     def _json(self, kind: str) -> Any:
         try:
-            return json.loads(self.request.body)
+            item = json.loads(self.request.body, object_pairs_hook=_Pairs)
+            self.duplicates = list(_duplicates(item, ""))
+            return item
         except ValueError as error:
             start = self.request.body[:60].decode("utf-8", "replace")
             raise status.bad_request(
@@ -152,6 +157,25 @@ class Call:
             return json.loads(self.request.body)
         except ValueError as error:
             raise status.bad_request(f"error decoding patch: {error}") from None
+
+
+class _Pairs(dict[str, Any]):
+    """An object that remembers which of its keys came twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        names = [key for key, _ in pairs]
+        self.twice = [key for key in self if names.count(key) > 1] if len(names) > len(self) else []
+
+
+def _duplicates(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, _Pairs):
+        yield from (f"{path}{key}" for key in value.twice)
+        for key, part in value.items():
+            yield from _duplicates(part, f"{path}{key}.")
+    elif isinstance(value, list):
+        for at, part in enumerate(value):
+            yield from _duplicates(part, f"{path.removesuffix('.')}[{at}].")
 
 
 def parse_yaml(body: bytes) -> Any:
@@ -172,13 +196,19 @@ _TextLoader.yaml_implicit_resolvers = {
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
 
 
+def _internal(group_version: str) -> str:
+    """The name of a group's internal version in Go: core, apps, batch …"""
+    group, slash, _ = group_version.partition("/")
+    return group.partition(".")[0] if slash else "core"
+
+
 def check_kind(item: Item, kind: str, group_version: str) -> None:
     """400 for a body of another kind or version than the path's; fills both in if they are missing."""
     has_kind, has_version = item.get("kind") or kind, item.get("apiVersion") or group_version
     if has_kind != kind:
         raise status.bad_request(
             f'{has_kind} in version "{has_version}" cannot be handled as a {kind}: converting '
-            f"({has_version}.{has_kind}) to ({group_version}.{kind}): unknown conversion"
+            f"({has_version}.{has_kind}) to ({_internal(group_version)}.{kind}): unknown conversion"
         )
     if has_version != group_version:
         raise status.bad_request(

@@ -60,8 +60,8 @@ COLUMNS: dict[tuple[str, str], list[Column]] = {
     ("apps", "Deployment"): [
         NAME,
         Column("Ready", pair(("status", "readyReplicas"), ("spec", "replicas"))),
-        _integer("Up-to-date", "status", "updatedReplicas"),
-        _integer("Available", "status", "availableReplicas"),
+        Column("Up-to-date", number("status", "updatedReplicas")),
+        Column("Available", number("status", "availableReplicas")),
         AGE,
         *pod_spec_columns(),
         _SELECTOR,

@@ -27,11 +27,10 @@ def create(call: Call) -> Response:
 
 def check_fields(call: Call, item: Item) -> tuple[str, ...]:
     """What `fieldValidation` says of unknown fields, which are dropped: warnings, or 400 with Strict."""
-    unknown = [
-        f'unknown field "{name}"'
-        for name in custom_definitions.unknown_fields(call.server, call.type, item)
-        or validation.unknown_fields(call.type.group, call.type.kind, item)
-    ]
+    unknown = [f'unknown field "{name}"' for name in
+               custom_definitions.unknown_fields(call.server, call.type, item)
+               or validation.unknown_fields(call.type.group, call.type.kind, item)]
+    unknown += [f'duplicate field "{name}"' for name in call.duplicates]
     mode = call.request.param("fieldValidation", "Warn")
     if unknown and mode == "Strict":
         raise status.bad_request(f'{call.type.kind} in version "{call.type.version}" cannot be handled as a '
@@ -98,10 +97,15 @@ def store_new(call: Call, item: Item, *, operation: str) -> Item:
         meta["generation"] = 1
     if "status" in call.type.subresources:
         item.pop("status", None)
+    given = frozenset(item.get("spec") or ())
     defaults.fill_in(group, kind, item)
     reject(call, item, None)
     if operation == "Update":
-        owned = {key: part for key, part in item.items() if key != "status"}
+        ours = ("spec", "status") if kind == "Namespace" else ("status",)
+        owned = {key: part for key, part in item.items() if key not in ours}
+        if kind == "Pod":
+            owned["spec"] = {key: part for key, part in item["spec"].items()
+                             if key in given or key not in defaults.BY_ADMISSION}
         meta["managedFields"] = field_owners.record_update(
             None, owned, manager=call.manager, now=call.timestamp, api_version=call.type.group_version,
             custom=call.type.custom)

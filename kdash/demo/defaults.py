@@ -32,8 +32,14 @@ _METADATA = (
     "finalizers",
     "managedFields",
 )
-TEMPLATED = frozenset({("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"),
-                       ("apps", "DaemonSet"), ("batch", "Job")})
+_POD_SPEC = (
+    "volumes", "initContainers", "containers", "restartPolicy", "terminationGracePeriodSeconds",
+    "activeDeadlineSeconds", "dnsPolicy", "nodeSelector", "serviceAccountName", "serviceAccount", "nodeName",
+    "hostNetwork", "securityContext", "imagePullSecrets", "affinity", "schedulerName", "tolerations", "priority",
+    "enableServiceLinks", "preemptionPolicy",
+)
+BY_ADMISSION = frozenset({"tolerations", "priority", "preemptionPolicy"})
+"""The fields of a pod's spec that admission fills in, which makes them nobody's."""
 
 
 def in_api_order(item: Item, *, custom: bool) -> Item:
@@ -123,6 +129,7 @@ def _pod(item: Item) -> None:
     spec.setdefault("priority", 0)
     spec.setdefault("enableServiceLinks", True)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    item["spec"] = {key: spec[key] for key in _POD_SPEC if key in spec} | spec
     status = item.setdefault("status", {})
     status.setdefault("phase", "Pending")
     status.setdefault("qosClass", "BestEffort")

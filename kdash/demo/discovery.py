@@ -88,7 +88,9 @@ def resource_list(registry: Registry, group: str, version: str) -> Response | No
         resources.append(_legacy_entry(each))
         resources += [_legacy_subresource(each, sub) for sub in sorted(each.subresources)]
     for plural, kind in _REVIEWS.get(group, ()):
-        resources.append({"name": plural, "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": ["create"]})
+        resources.append(
+            {"name": plural, "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": ["create"]}
+        )
     head = {"kind": "APIResourceList", **({"apiVersion": "v1"} if group else {})}
     group_version = f"{group}/{version}" if group else version
     return Response.json({**head, "groupVersion": group_version, "resources": resources})
@@ -122,7 +124,9 @@ def _aggregated(request: Request, registry: Registry, pairs: list[tuple[str, str
             for name, each in pairs if name == group
         ]  # fmt: skip
         items.append({"metadata": {"name": group} if group else {}, "versions": versions})
-    body = json_bytes({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
+    body = json_bytes(
+        {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+    )
     etag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
     headers = {"Content-Type": _AGGREGATED, "Etag": etag, "Vary": "Accept", "Cache-Control": "public"}
     if request.headers.get("if-none-match") == etag:

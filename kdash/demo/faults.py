@@ -113,7 +113,9 @@ class Faults:
         if fault.kind not in ANSWERS:
             return None
         if fault.kind == "410" and verb == "WATCH":
-            error = status.too_old_for_watch(int(request.param("resourceVersion") or 0), self._server.storage.current_version)
+            error = status.too_old_for_watch(
+                int(request.param("resourceVersion") or 0), self._server.storage.current_version
+            )
             line = b'{"type":"ERROR","object":' + json_bytes(error) + b"}\n"
             return Response(200, line, {"Content-Type": "application/json"})
         return self._refusal(fault, request)

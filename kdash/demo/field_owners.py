@@ -26,6 +26,7 @@ _NOT_OWNED_METADATA = frozenset({
     "deletionGracePeriodSeconds", "managedFields", "selfLink",
 })
 _STRUCTS = frozenset({"f:metadata", "f:spec", "f:status", "f:template", "f:strategy"})
+_REQUIRED_LISTS = frozenset({"containers"})
 
 
 class ApplyConflict(Exception):
@@ -75,7 +76,7 @@ def _walk_value(path: Path, parent: str, field: str, value: Json, custom: bool,
             yield from (((*path, "v:" + _compact(item)), item) for item in value)
             return
         if keys is not None and all(list_shapes.key_of(item, keys) is not None for item in value):
-            if not applied:
+            if not applied and field not in _REQUIRED_LISTS:
                 yield path, {}
             for item in value:
                 item_path = (

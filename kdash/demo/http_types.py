@@ -42,7 +42,7 @@ class Request:
     def flag(self, name: str) -> bool:
         """Kubernetes' reading of a boolean parameter: present and neither 0 nor false."""
         values = self.query.get(name)
-        return bool(values) and values[0].lower() not in ("0", "false")
+        return values is not None and values[0].lower() not in ("0", "false")
 
     @property
     def accept(self) -> str:

@@ -33,7 +33,9 @@ class ContinueToken(msgspec.Struct):
         except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
             raise status.bad_request(f"invalid continue token: continue key is not valid: {error}") from None
         if token.v != "meta.k8s.io/v1" or not token.start:
-            raise status.bad_request(f"invalid continue token: continue key is not valid: server does not recognize {token.v!r}")
+            raise status.bad_request(
+                f"invalid continue token: continue key is not valid: server does not recognize {token.v!r}"
+            )
         return token
 
 
@@ -91,7 +93,9 @@ def _refuse(field: str, message: str, reason: str = "FieldValueForbidden") -> No
 
 def _check_match(match: str, given: str, watching: bool) -> None:
     if match and match not in ("Exact", "NotOlderThan"):
-        supported = 'supported values: "Exact", "NotOlderThan", ""' if not watching else 'supported values: "NotOlderThan"'
+        supported = (
+            'supported values: "Exact", "NotOlderThan", ""' if not watching else 'supported values: "NotOlderThan"'
+        )
         _refuse("resourceVersionMatch", f'Unsupported value: "{match}": {supported}', "FieldValueNotSupported")
     if match == "Exact" and given == "0":
         _refuse("resourceVersionMatch",
@@ -102,7 +106,9 @@ def parse_list(request: Request) -> ListParameters:
     """The parameters of a list. Raises `ApiError`."""
     match, given = request.param("resourceVersionMatch"), request.param("resourceVersion")
     if match and not given:
-        _refuse("resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided")
+        _refuse(
+            "resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+        )
     if "sendInitialEvents" in request.query:
         _refuse("sendInitialEvents", "Forbidden: sendInitialEvents is forbidden for list")
     _check_match(match, given, watching=False)
@@ -127,7 +133,9 @@ def parse_watch(request: Request) -> ListParameters:
     if request.param("continue"):
         _refuse("continue", "Forbidden: continue is forbidden for watch")
     if initial is not None and not match:
-        _refuse("resourceVersionMatch", "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+        _refuse(
+            "resourceVersionMatch", "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        )
     if match and initial is None:
         _refuse("resourceVersionMatch",
                 "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")

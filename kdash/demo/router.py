@@ -57,7 +57,9 @@ def target_of(path: str) -> Target | None:
     namespace, plural, name, sub = found["ns"] or "", found["plural"], found["name"] or "", found["sub"] or ""
     if namespace and plural in _NAMESPACE_SUBRESOURCES and not name:
         namespace, plural, name, sub = "", "namespaces", namespace, plural
-    return Target(found["group"] or "", found["core"] or found["version"], plural, namespace, name, sub, bool(found["watch"]))
+    return Target(
+        found["group"] or "", found["core"] or found["version"], plural, namespace, name, sub, bool(found["watch"])
+    )
 
 
 class Router:

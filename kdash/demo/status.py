@@ -76,7 +76,9 @@ def method_not_allowed() -> ApiError:
 def forbidden(verb: str, resource: str, group: str, namespace: str, user: str) -> ApiError:
     where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
     qualified = f"{resource}.{group}" if group else resource
-    message = f'{qualified} is forbidden: User "{user}" cannot {verb} resource "{resource}" in API group "{group}" {where}'
+    message = (
+        f'{qualified} is forbidden: User "{user}" cannot {verb} resource "{resource}" in API group "{group}" {where}'
+    )
     details = {**({"group": group} if group else {}), "kind": resource}
     return ApiError(failure(403, message, "Forbidden", details), {"X-Content-Type-Options": "nosniff"})
 

@@ -12,9 +12,10 @@ Contract
 
 from __future__ import annotations
 
+import builtins
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -131,7 +132,7 @@ class Storage:
     def current_version(self) -> int:
         return self._version
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> builtins.list[Change]:
         """The log of truth: every committed change, oldest first."""
         with self.lock:
             return list(self._log)
@@ -164,7 +165,7 @@ class Storage:
             stored = collection.items.get(_key(namespace, name))
         return None if stored is None else self.decode(collection.type, stored.raw)
 
-    def list(self, resource: str, namespace: str = "") -> list[dict[str, Any]]:
+    def list(self, resource: str, namespace: str = "") -> builtins.list[dict[str, Any]]:
         """Decoded copies of all objects, by key."""
         with self.lock:
             collection = self._collection(resource)
@@ -175,20 +176,20 @@ class Storage:
         with self.lock:
             return len(self._collection(resource).items)
 
-    def list_stored(self, resource: str, namespace: str = "") -> tuple[list[Stored], int]:
+    def list_stored(self, resource: str, namespace: str = "") -> tuple[builtins.list[Stored], int]:
         """The state now and its version."""
         with self.lock:
             return self._slice(self._collection(resource), namespace), self._version
 
     @staticmethod
-    def _slice(collection: _Collection, namespace: str) -> list[Stored]:
+    def _slice(collection: _Collection, namespace: str) -> builtins.list[Stored]:
         if not namespace:
             return list(collection.items.values())
         keys = collection.items.irange(f"{namespace}/", f"{namespace}0", inclusive=(True, False))
         items = collection.items
         return [items[key] for key in keys]
 
-    def list_at(self, resource: str, namespace: str, version: int) -> list[Stored]:
+    def list_at(self, resource: str, namespace: str, version: int) -> builtins.list[Stored]:
         """The state at an exact version. Raises `Expired`."""
         with self.lock:
             collection = self._collection(resource)
@@ -213,7 +214,7 @@ class Storage:
 
     # watching ------------------------------------------------------------------------------------------
 
-    def subscribe(self, resource: str, since: int, subscriber: Subscriber) -> list[StoredEvent]:
+    def subscribe(self, resource: str, since: int, subscriber: Subscriber) -> builtins.list[StoredEvent]:
         """Tell `subscriber` every event from now on; returns those after `since`. Raises `Expired`."""
         with self.lock:
             collection = self._collection(resource)
@@ -272,7 +273,7 @@ class Storage:
                 raise NotFound(key)
             return self._commit(collection, "DELETED", key, self.decode(collection.type, stored.raw), stored.raw)
 
-    def load(self, resource: str, objects: list[Mapping[str, Any]]) -> None:
+    def load(self, resource: str, objects: builtins.list[Mapping[str, Any]]) -> None:
         """Store many new objects at once, without events in the window: the state a server starts with."""
         with self.lock:
             collection = self._collection(resource)
@@ -340,7 +341,7 @@ class Storage:
             if not collection.history:
                 collection.expired_to = self._version
 
-    def drop_collection(self, resource: str) -> list[str]:
+    def drop_collection(self, resource: str) -> builtins.list[str]:
         """Forget a resource that is served no more: DELETED for every object; returns their keys."""
         with self.lock:
             collection = self._collections.get(resource)

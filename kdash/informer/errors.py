@@ -62,7 +62,9 @@ class VeryShortWatchError(InformerError):
     """A watch ended within a second of its start and delivered nothing (client-go `VeryShortWatchError`)."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"very short watch: {name}: Unexpected watch close - watch lasted less than a second and no items received")
+        super().__init__(
+            f"very short watch: {name}: Unexpected watch close - watch lasted less than a second and no items received"
+        )
 
 
 class KeyFunctionError(InformerError):
@@ -130,7 +132,27 @@ class ApiStatusError(InformerError):
 
 
 _REASONS = frozenset(
-    ["Unauthorized", "Forbidden", "NotFound", "AlreadyExists", "Conflict", "Gone", "Invalid", "ServerTimeout", "StoreReadError", "Timeout", "TooManyRequests", "BadRequest", "MethodNotAllowed", "NotAcceptable", "RequestEntityTooLarge", "UnsupportedMediaType", "InternalError", "Expired", "ServiceUnavailable"]
+    [
+        "Unauthorized",
+        "Forbidden",
+        "NotFound",
+        "AlreadyExists",
+        "Conflict",
+        "Gone",
+        "Invalid",
+        "ServerTimeout",
+        "StoreReadError",
+        "Timeout",
+        "TooManyRequests",
+        "BadRequest",
+        "MethodNotAllowed",
+        "NotAcceptable",
+        "RequestEntityTooLarge",
+        "UnsupportedMediaType",
+        "InternalError",
+        "Expired",
+        "ServiceUnavailable",
+    ]
 )
 
 

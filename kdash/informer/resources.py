@@ -48,5 +48,7 @@ class Client(Protocol):
         """Find what kubectl would find for `pods`, `po`, `deploy`, `deployments.apps`, `deployments.v1.apps`, a kind
         or a CRD. Raises `InformerError` with the nearest names in its sentence when there is no such resource."""
 
-    def lister_watcher(self, resource: ResourceInfo, namespace: str = "", *, metadata_only: bool = False) -> ListerWatcher:
+    def lister_watcher(
+        self, resource: ResourceInfo, namespace: str = "", *, metadata_only: bool = False
+    ) -> ListerWatcher:
         """List and watch `resource`, in one namespace or ("") in all."""

@@ -14,7 +14,6 @@ from kdash.informer.index_table import Indexers
 from kdash.informer.keys import KeyFunc, deletion_handling_key_func
 from kdash.informer.objects import KubeObject
 from kdash.informer.packing import Packer
-from kdash.informer.queue.protocol import DeletedFinalStateUnknown
 from kdash.informer.thread_safe_store import KeyedTransaction, ThreadSafeStore, TransactionType
 
 __all__ = ["Store", "Transaction", "TransactionError", "TransactionType", "new_store"]
@@ -89,7 +88,7 @@ class Store:
 
     def delete(self, obj: Any) -> None:
         """Remove the object of that key, if it is there; accepts tombstones."""
-        self._storage.delete(self.key_of(obj), None if type(obj) is DeletedFinalStateUnknown else obj)
+        self._storage.delete(self.key_of(obj), obj)
 
     def replace(self, objects: Sequence[Any], resource_version: str) -> None:
         """Hold exactly `objects`; of duplicates the last one counts.
@@ -117,8 +116,6 @@ class Store:
                 key = self.key_of(obj)
                 if type_ is not TransactionType.DELETE:
                     obj = obj if self._transform is None else self._transformed(obj)
-                elif type(obj) is DeletedFinalStateUnknown:
-                    obj = None
             except InformerError as error:
                 errors.append(error)
             else:

@@ -26,8 +26,6 @@ class _Latch:
 
     def turn(self) -> None:
         with self._lock:
-            if self.turned:
-                return
             self.turned = True
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:

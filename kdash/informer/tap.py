@@ -37,7 +37,16 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "watchlist.bookmark": ("session", "rv", "items", "duration_s"),
     "watchlist.retry": ("session", "reason", "delay_s"),
     "watchlist.fallback": ("session", "error"),
-    "watch.open": ("session", "rv", "timeout_s", "bookmarks", "ok", "error_class", "latency_s", "reused_from_watchlist"),
+    "watch.open": (
+        "session",
+        "rv",
+        "timeout_s",
+        "bookmarks",
+        "ok",
+        "error_class",
+        "latency_s",
+        "reused_from_watchlist",
+    ),
     "watch.event": ("session", "type", "key", "uid", "rv", "prev_rv", "bytes", "counted", "rejected_reason"),
     "watch.bookmark": ("session", "rv", "initial_events_end"),
     # reason: eof, very_short, error:<reason or code>, stop, resync_error; next: rewatch, backoff+rewatch, relist, stop
@@ -58,8 +67,18 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "queue.replace": ("rv", "items", "tombstones_from_queue", "tombstones_from_store", "atomic", "initial_population"),
     "queue.transform": ("key", "ok", "error", "lost_rv"),
     # keys: number of keys; key: the first one
-    "queue.popped": ("key", "keys", "deltas", "batch_end_reason", "in_initial_list", "waited_s", "depth_keys",
-                     "depth_deltas", "depth_objects", "cause"),
+    "queue.popped": (
+        "key",
+        "keys",
+        "deltas",
+        "batch_end_reason",
+        "in_initial_list",
+        "waited_s",
+        "depth_keys",
+        "depth_deltas",
+        "depth_objects",
+        "cause",
+    ),
     "queue.processed": ("key", "ok", "error", "duration_s"),
     "queue.synced": ("initial_count",),
     "queue.closed": ("depth",),
@@ -70,8 +89,21 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "notify.distribute": ("kind", "key", "rv", "is_sync", "delivered_to", "skipped", "cause"),
     # wait_s: in the listener's buffer; ended_at = mono of the record; rv of the new (or deleted) object
     "handler.start": ("listener", "kind", "key", "rv", "is_sync", "in_initial_list", "wait_s", "backlog", "cause"),
-    "handler.end": ("listener", "kind", "key", "rv", "old_rv", "is_sync", "in_initial_list", "tombstone", "wait_s",
-                    "run_s", "error", "backlog", "cause"),
+    "handler.end": (
+        "listener",
+        "kind",
+        "key",
+        "rv",
+        "old_rv",
+        "is_sync",
+        "in_initial_list",
+        "tombstone",
+        "wait_s",
+        "run_s",
+        "error",
+        "backlog",
+        "cause",
+    ),
     "listener.added": ("listener", "requested_s", "effective_s", "warning", "late", "replayed"),
     "listener.removed": ("listener", "dropped", "running"),
     "listener.synced": ("listener", "initial_total", "duration_s"),
@@ -124,7 +156,7 @@ class RingTap:
         return emit
 
     def emit(self, kind: str, informer: str, *fields: Any) -> int:
-        return self._emit(kind, informer, *fields)  # type: ignore[no-any-return]
+        return self._emit(kind, informer, *fields)
 
     def __len__(self) -> int:
         return len(self._ring)

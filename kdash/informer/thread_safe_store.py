@@ -70,7 +70,10 @@ class ThreadSafeStore:
     update = add
 
     def delete(self, key: str, obj: Any = None) -> None:
-        """Remove `key` if it is there; `obj` moves the store's version if it has one (`DeleteWithObject`)."""
+        """Remove `key` if it is there (client-go `DeleteWithObject`).
+
+        An `obj` with a version moves the store's; a tombstone has none.
+        """
         with self._lock:
             self._drop(key)
             if self.tracks_resource_version:

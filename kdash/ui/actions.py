@@ -89,7 +89,10 @@ def markdown_table() -> str:
             keys = " ".join(f"`{key_name(key)}`" for key in action.keys)
             text = action.help
             if action.id == "pane_1":
-                keys, text = "`1` … `7`", "focus a pane: Pipeline, Objects, Queue, Resync, Handlers, API, Events (again: zoom)"
+                keys, text = (
+                    "`1` … `7`",
+                    "focus a pane: Pipeline, Objects, Queue, Resync, Handlers, API, Events (again: zoom)",
+                )
             mark = " (kdash extension)" if action.extension else ""
             out.append(f"| {keys} | {text}{mark} |")
     return "\n".join(out)

@@ -57,7 +57,13 @@ class KdashApp(App[int]):
     Toast { margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(",".join(action.keys), f"run('{action.id}')", action.help, show=False, priority=action.id in ("interrupt", "quit_now"))
+        Binding(
+            ",".join(action.keys),
+            f"run('{action.id}')",
+            action.help,
+            show=False,
+            priority=action.id in ("interrupt", "quit_now"),
+        )
         for action in ACTIONS
     ]
 
@@ -196,7 +202,9 @@ class KdashApp(App[int]):
     def _draw_pane(self, name: str, shown: Snapshot) -> None:
         pane = self.panes[name]
         width, height = pane.inner if pane.size.height > 1 else (pane.size.width, 1)
-        context = Context(shown, self.glyphs, width, height, width >= 90, self.handler, self.flash.requests, self.flash.order)
+        context = Context(
+            shown, self.glyphs, width, height, width >= 90, self.handler, self.flash.requests, self.flash.order
+        )
         try:
             if name in self._figures:
                 self._figures[name].update(context)
@@ -212,7 +220,10 @@ class KdashApp(App[int]):
 
     def _tabs_line(self) -> tuple[tuple[str, str], ...]:
         if self.laid_out.mode == "single":
-            tabs = [(f" {number} {name} ", "cursor" if name == self.chosen else "dim") for number, name in enumerate(PANES, 1)]
+            tabs = [
+                (f" {number} {name} ", "cursor" if name == self.chosen else "dim")
+                for number, name in enumerate(PANES, 1)
+            ]
             return tuple(tabs)
         names = {"queue": "3 Queue", "resync": "4 Resync", "handlers": "5 Handlers", "api": "6 API"}
         hidden = [names[name] for name in self.laid_out.tabs]

@@ -74,7 +74,11 @@ class Commands:
         if action_id != "interrupt":
             self._interrupted = False
         self._table[action_id]()
-        if self._app.is_running and len(self._app.screen_stack) == 1 and action_id not in ("quit", "quit_now", "interrupt"):
+        if (
+            self._app.is_running
+            and len(self._app.screen_stack) == 1
+            and action_id not in ("quit", "quit_now", "interrupt")
+        ):
             self._app.draw()
 
     # the informer --------------------------------------------------------------------------------------
@@ -156,7 +160,11 @@ class Commands:
 
     def _ask_filter(self) -> None:
         pane = self._filtered_pane()
-        before = self._app.observation.objects.filter_text if pane is self._app.objects else self._app.events_pane.filter_text
+        before = (
+            self._app.observation.objects.filter_text
+            if pane is self._app.objects
+            else self._app.events_pane.filter_text
+        )
 
         def change(text: str) -> None:
             pane.set_filter(text)

@@ -26,7 +26,9 @@ def help_lines(glyphs: Glyphs, focused: str = "") -> list[Line]:
     ]
     for group in GROUPS:
         out.append(line((_HEADS[group], "title")))
-        for action in sorted((each for each in ACTIONS if each.group == group), key=lambda each: focused not in each.panes):
+        for action in sorted(
+            (each for each in ACTIONS if each.group == group), key=lambda each: focused not in each.panes
+        ):
             keys = " ".join(key_name(key) for key in action.keys)
             mark = "  (kdash extension)" if action.extension else ""
             only = f"  [{', '.join(action.panes)}]" if action.panes else ""

@@ -30,7 +30,13 @@ class Layout:
     """Panes that can be swapped in by their number."""
 
 
-def lay_out(width: int, height: int, focus: str = "objects", zoomed: bool = False, right: tuple[str, str] = ("resync", "handlers")) -> Layout:
+def lay_out(
+    width: int,
+    height: int,
+    focus: str = "objects",
+    zoomed: bool = False,
+    right: tuple[str, str] = ("resync", "handlers"),
+) -> Layout:
     """`focus` is shown alone when zoomed or when there is room for one pane only; `right`: which two panes stand in
     the right column of the compact layout."""
     if width < SMALLEST[0] or height < SMALLEST[1]:

@@ -129,12 +129,15 @@ CALLS: list[tuple[str, int, str]] = [
     # changing
     ("label cm settings tier=front", 0, r"configmap/settings labeled"),
     ("annotate cm settings note=x", 0, r"configmap/settings annotated"),
-    ("patch cm settings --type=merge -p {\"data\":{\"size\":null,\"new\":\"5\"}}", 0, r"settings patched"),
-    ("patch cm settings --type=json -p [{\"op\":\"add\",\"path\":\"/data/z\",\"value\":\"9\"}]", 0, r"patched"),
+    ('patch cm settings --type=merge -p {"data":{"size":null,"new":"5"}}', 0, r"settings patched"),
+    ('patch cm settings --type=json -p [{"op":"add","path":"/data/z","value":"9"}]', 0, r"patched"),
     ("get cm settings -o jsonpath={.data}", 0, r'^\{"colour":"blue","new":"5","z":"9"\}$'),
-    ("patch cm settings --type=json -p [{\"op\":\"remove\",\"path\":\"/data/none\"}]", 1, r"rejected our request"),
-    ("patch deploy site -p {\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"side\","
-     "\"image\":\"side:9\"}]}}}}", 0, r"site patched"),
+    ('patch cm settings --type=json -p [{"op":"remove","path":"/data/none"}]', 1, r"rejected our request"),
+    (
+        'patch deploy site -p {"spec":{"template":{"spec":{"containers":[{"name":"side","image":"side:9"}]}}}}',
+        0,
+        r"site patched",
+    ),
     ("get deploy site -o jsonpath={.spec.template.spec.containers[*].name}", 0, r"^site side$"),
     ("edit cm settings", 0, r"configmap/settings edited"),
     ("get cm settings -o jsonpath={.data.colour}", 0, r"^green$"),
@@ -149,7 +152,11 @@ CALLS: list[tuple[str, int, str]] = [
     ("scale deployment web --replicas=20", 0, r"web scaled"),
     ("wait deploy/web --for=jsonpath={.status.availableReplicas}=20 --timeout=30s", 0, r"condition met"),
     ("get pods -l app=web --no-headers", 0, r"(?s)^(web-[^\n]*Running[^\n]*\n){20}$"),
-    ("get events --field-selector reason=ScalingReplicaSet", 0, r"deployment/web +Scaled up replica set web-\S+ from 8 "),
+    (
+        "get events --field-selector reason=ScalingReplicaSet",
+        0,
+        r"deployment/web +Scaled up replica set web-\S+ from 8 ",
+    ),
     ("scale deployment web --replicas=2 --current-replicas=7", 1, r"Expected replicas to be 7, was 20"),
     ("run once --image=registry.example.com/once:1 --restart=Never", 0, r"pod/once created"),
     ("wait pod/once --for=jsonpath={.status.phase}=Succeeded --timeout=30s", 0, r"condition met"),
@@ -163,7 +170,7 @@ CALLS: list[tuple[str, int, str]] = [
     ("get wd", 0, r"(?m)^NAME +SIZE *\nfirst +3"),
     ("get wd first -o jsonpath={.spec.colour}", 0, r"^red$"),
     ("create -f wide-widget.yaml", 1, r"less than or equal to 100"),
-    ("patch wd first --type=merge -p {\"spec\":{\"size\":7}}", 0, r"first patched"),
+    ('patch wd first --type=merge -p {"spec":{"size":7}}', 0, r"first patched"),
     ("delete crd widgets.example.com", 0, r"deleted"),
     ("get wd", 1, r"(doesn't have a resource type|could not find)"),
     # deleting

@@ -44,7 +44,8 @@ class Terminal:
         self._pid, self._fd = pty.fork()
         if self._pid == 0:
             child_env = dict(os.environ, TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8")
-            child_env.pop("NO_COLOR", None)
+            for name in ("NO_COLOR", "COLUMNS", "LINES"):
+                child_env.pop(name, None)
             child_env.update(env or {})
             os.execvpe(argv[0], argv, child_env)
         self.resize(columns, rows)
@@ -60,6 +61,7 @@ class Terminal:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
             self._reap()
+        self._reader.join(5.0)
         os.close(self._fd)
 
     def _read(self) -> None:
@@ -141,7 +143,9 @@ class Terminal:
     def terminal_restored(self) -> bool:
         """The alternate screen was left and the cursor shown again, in that the last word on each is `off`/`show`."""
         raw = bytes(self.raw)
-        return raw.rfind(b"\x1b[?1049l") > raw.rfind(b"\x1b[?1049h") and raw.rfind(b"\x1b[?25h") > raw.rfind(b"\x1b[?25l")
+        return raw.rfind(b"\x1b[?1049l") > raw.rfind(b"\x1b[?1049h") and raw.rfind(b"\x1b[?25h") > raw.rfind(
+            b"\x1b[?25l"
+        )
 
     def _reap(self) -> None:
         _, status = os.waitpid(self._pid, 0)

@@ -71,16 +71,17 @@ def test_plus_doubles_the_resync_period(demo: Terminal) -> None:
 
 
 def test_slash_filters_the_objects(demo: Terminal) -> None:
-    demo.send("2/")
+    demo.send("/")
+    demo.wait_for("filter objects")
     demo.send("kube-system\r")
-    demo.wait_for("/kube-system")
+    demo.wait_for("match /kube-system")
     demo.send("\x1b")
     demo.wait_for(lambda text: "/kube-system" not in text)
 
 
 def test_enter_shows_the_cached_yaml_without_a_request(demo: Terminal) -> None:
     requests = requests_counted(demo.text())
-    demo.send("2G\r")
+    demo.send("G\r")
     demo.wait_for("apiVersion")
     demo.send("\x1b")
     assert requests_counted(demo.wait_for("6 API")) == requests

@@ -223,3 +223,16 @@ def test_too_many_unpacked_bytes_make_writes_pack(way: str):
     else:
         indexer.transaction([Transaction(TransactionType.ADD, big[32])])
     assert [obj.is_packed for obj in big] == [True, True] + [False] * 31
+
+
+def test_deleted_and_replaced_bytes_do_not_count_as_waiting():
+    indexer = new_indexer(packed=True)
+    packed: list[str] = []
+    for i in range(40):
+        passing = make(f"passing-{i}", data="x" * (1 << 20))
+        changing = make("changing", i, data="x" * (1 << 20))
+        indexer.add(passing)
+        indexer.delete(passing)
+        indexer.update(changing)
+        packed += [obj.key for obj in (passing, changing) if obj.is_packed]
+    assert packed == []

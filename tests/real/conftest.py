@@ -36,7 +36,9 @@ class RealServer:
         return json.loads(self.kubectl("get", resource, *args, "-o", "json"))["items"]  # type: ignore[no-any-return]
 
     def apply(self, *objects: dict[str, Any]) -> None:
-        self.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+        self.kubectl(
+            "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+        )
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ import pytest
 
 from kdash.cluster import connect
 from kdash.informer import SharedInformerFactory
-from kdash.observe import LiveObservation, Wanted, open_cluster
+from kdash.observe.live import LiveObservation, Wanted
+from kdash.observe.opening import open_cluster
 from kdash.probe.snapshot import Snapshot
 from tests.e2e.terminal import Terminal, kdash_command
 from tests.real.conftest import RealServer
@@ -83,7 +84,9 @@ def test_the_library_caches_every_object_as_kubectl_sees_it(real_server: RealSer
     factory.start()
     try:
         assert factory.wait_for_cache_sync(timeout=30)
-        assert {o.key: o.resource_version for o in maps.indexer.list()} == versions(real_server.items("configmaps", "-A"))
+        assert {o.key: o.resource_version for o in maps.indexer.list()} == versions(
+            real_server.items("configmaps", "-A")
+        )
         assert deployments.has_synced()
     finally:
         factory.shutdown()
@@ -110,7 +113,9 @@ def test_a_killed_and_revived_server_loses_nothing(real_server: RealServer, obse
     assert cached_versions(observation) == cached
     real_server.run("revive-server")
     real_server.apply(config_map("after-the-restart"))
-    until(lambda: cached_versions(observation) == versions(real_server.items("configmaps", "-A")), "cache == server", 90)
+    until(
+        lambda: cached_versions(observation) == versions(real_server.items("configmaps", "-A")), "cache == server", 90
+    )
 
 
 def test_who_may_not_list_is_told_which_rbac_to_ask_for(real_server: RealServer) -> None:

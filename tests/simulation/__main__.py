@@ -28,7 +28,9 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     seeds = range(given.seeds) if given.seed is None else (given.seed,)
-    plans = [Plan(seed, engine, given.steps) for seed in seeds for engine in ([given.engine] if given.engine else ENGINES)]
+    plans = [
+        Plan(seed, engine, given.steps) for seed in seeds for engine in ([given.engine] if given.engine else ENGINES)
+    ]
     began = time.monotonic()
     violations = 0
     with multiprocessing.Pool(min(given.processes, len(plans))) as pool:

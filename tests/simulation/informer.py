@@ -42,7 +42,9 @@ class SteppedInformer:
             self.processor, block_deltas, self.indexer.list, informer="sim", default_period_s=resync_s, clock=clock,
             tap=None, crash_through=False,
         )  # fmt: skip
-        self._deltas = DeltaProcessor(self.indexer, DistributingSink(self.processor, None), block_deltas, informer="sim")
+        self._deltas = DeltaProcessor(
+            self.indexer, DistributingSink(self.processor, None), block_deltas, informer="sim"
+        )
         self.queue.on_synced(self.processor.upstream_has_synced)
         self._writer = ReflectorWriter(
             self.queue, name="sim", tap=None, handle_error=lambda error: None, stopping=lambda: False

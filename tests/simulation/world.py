@@ -109,7 +109,9 @@ class World:
     def fail(self, what: str) -> None:
         """Remember the first violation: listeners swallow what handlers raise."""
         if self._first_error is None:
-            self._first_error = Violation(f"{what}\n  at step {self._step}; replay: python -m tests.simulation {self.plan}")
+            self._first_error = Violation(
+                f"{what}\n  at step {self._step}; replay: python -m tests.simulation {self.plan}"
+            )
 
     # the history ---------------------------------------------------------------------------------------
 
@@ -190,7 +192,9 @@ class World:
             while position < len(states) and states[position] != cached:
                 position += 1
             if position == len(states):
-                self.fail(f"the cache shows {cached!r}, which is no state of {key} at or after {states[self._positions[key]]!r}")
+                self.fail(
+                    f"the cache shows {cached!r}, which is no state of {key} at or after {states[self._positions[key]]!r}"
+                )
                 break
             self._positions[key] = position
         self._raise()

@@ -46,7 +46,9 @@ class ObjectsPane(Pane):
             if row.level < 2:
                 lines.append(header_row(row, glyphs, chosen))
             else:
-                lines.append(object_row(row, index.get(row.ref), observation.summary(row.ref), now, width, glyphs, chosen))
+                lines.append(
+                    object_row(row, index.get(row.ref), observation.summary(row.ref), now, width, glyphs, chosen)
+                )
         if not rows:
             lines += self._nothing(context, index.filter_text)
         lines += [line("")] * (height - 1 - len(lines))
@@ -92,7 +94,12 @@ class ObjectsPane(Pane):
 
     def _footer(self, context: Context, filtered: str, matches: int, width: int) -> Line:
         if filtered:
-            return line((f"{matches} of {context.snapshot.objects} match /{clean(filtered)} {self.glyphs.dot} esc clears", "accent"))
+            return line(
+                (
+                    f"{matches} of {context.snapshot.objects} match /{clean(filtered)} {self.glyphs.dot} esc clears",
+                    "accent",
+                )
+            )
         return legend(self.glyphs, width)
 
     # orders --------------------------------------------------------------------------------------------

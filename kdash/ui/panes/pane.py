@@ -38,7 +38,9 @@ class Lines(Widget):
         if len(old) != len(lines):
             self.refresh()
             return
-        changed = [Region(0, y, width, 1) for y, (before, now) in enumerate(zip(old, lines, strict=True)) if before != now]
+        changed = [
+            Region(0, y, width, 1) for y, (before, now) in enumerate(zip(old, lines, strict=True)) if before != now
+        ]
         if changed:
             self.refresh(*changed)
 
@@ -95,7 +97,9 @@ class Pane(Lines):
         width, height = self.inner
         edge = self.glyphs.focused if self.is_chosen else self.glyphs.border
         style = "focus" if self.is_chosen else "border"
-        spans: list[Span] = [(title, "title")] if isinstance(title, str) else [(text, name or "title") for text, name in title]
+        spans: list[Span] = (
+            [(title, "title")] if isinstance(title, str) else [(text, name or "title") for text, name in title]
+        )
         number = f"{self.number} " if self.number else ""
         full = width + 1
         head = fit(((f"{edge.horizontal} ", style), (number, "key"), *spans, (" ", style)), min(
@@ -107,7 +111,9 @@ class Pane(Lines):
             note = pad(note, max(0, full - 2))
         bottom: Line = ((edge.bottom_left + edge.horizontal * (full - width_of(note) - 1), style), (note, "dim"),
                         (edge.horizontal + edge.bottom_right, style))  # fmt: skip
-        body = [((edge.vertical, style), (" ", ""), *each, (edge.vertical, style)) for each in fill(lines, width, height)]
+        body = [
+            ((edge.vertical, style), (" ", ""), *each, (edge.vertical, style)) for each in fill(lines, width, height)
+        ]
         self.show([top, *body, bottom])
 
     def on_click(self, event: events.Click) -> None:

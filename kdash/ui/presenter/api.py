@@ -91,5 +91,7 @@ def _request(context: Context, row: RequestRow) -> list[Line]:
         if row.timeout_s is not None:
             ends = f"  ends in {duration(float(int(max(0.0, row.at + row.timeout_s - now))))}"
         idle = f"  idle {ago(now, row.last_byte_at)}" if row.last_byte_at is not None else ""
-        out.append(line((f"  {context.glyphs.last} open  {row.events} events  {row.bookmarks} bookmarks{idle}{ends}", "dim")))
+        out.append(
+            line((f"  {context.glyphs.last} open  {row.events} events  {row.bookmarks} bookmarks{idle}{ends}", "dim"))
+        )
     return out

@@ -41,7 +41,16 @@ class _Columns:
         self.counts = width >= 52
         self.p95 = width >= 80
         self.busy = width >= 56
-        fixed = 7 + (18 if self.counts else 0) + 7 + (8 if self.p95 else 0) + 8 + (16 if self.p95 else 0) + 7 + (6 if self.busy else 0)
+        fixed = (
+            7
+            + (18 if self.counts else 0)
+            + 7
+            + (8 if self.p95 else 0)
+            + 8
+            + (16 if self.p95 else 0)
+            + 7
+            + (6 if self.busy else 0)
+        )
         self.name = max(6, min(24, width - fixed - 6))
 
     def head(self) -> Line:

@@ -38,7 +38,9 @@ def scope_of(snapshot: Snapshot) -> str:
     return f"{names} {scopes.pop()}" if len(scopes) == 1 else names
 
 
-def header_line(context: Context, now: float, paused_events: int | None, lag_s: float | None, engine_note: str = "") -> Line:
+def header_line(
+    context: Context, now: float, paused_events: int | None, lag_s: float | None, engine_note: str = ""
+) -> Line:
     """The bar, with its parts dropped from the right until it fits."""
     snapshot, dot = context.snapshot, context.glyphs.dot
     word, style = state_word(snapshot, now, paused_events)

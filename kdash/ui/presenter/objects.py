@@ -38,7 +38,9 @@ def header_row(row: RowRef, glyphs: Glyphs, selected: bool) -> Line:
     return line((f"{indent}{mark} {name} ", style), (f"{row.count}", "dim"))
 
 
-def object_row(row: RowRef, known: ObjectRow | None, status: str, now: float, width: int, glyphs: Glyphs, selected: bool) -> Line:
+def object_row(
+    row: RowRef, known: ObjectRow | None, status: str, now: float, width: int, glyphs: Glyphs, selected: bool
+) -> Line:
     """An object's row: mark, name, status word, age of its last change, updates, version."""
     name_width, status_width, seen_width, updates_width, version_width = _widths(width)
     mark, style, updates, version, seen = glyphs.same, "", "", "", ""
@@ -53,7 +55,9 @@ def object_row(row: RowRef, known: ObjectRow | None, status: str, now: float, wi
         elif known.mark == "changed" and fresh:
             mark, style = glyphs.changed, "changed"
         if known.mark != "gone":
-            updates = f"{glyphs.times}{known.updates}" if known.updates else "new" if known.mark == "new" and fresh else ""
+            updates = (
+                f"{glyphs.times}{known.updates}" if known.updates else "new" if known.mark == "new" and fresh else ""
+            )
         if known.uid_changed:
             status = f"{status} (uid!)"
         version = clean(known.resource_version)

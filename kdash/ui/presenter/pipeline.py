@@ -65,7 +65,12 @@ def pipeline_lines(context: Context) -> list[Line]:
         ("Indexer", [plural(snapshot.objects, "object"), f"{plural(len(informers), 'informer')}"]),
     ]
     flow = snapshot.pipeline
-    links = [("watch", flow.watch_rate), ("deltas", flow.delta_rate), ("pop", flow.pop_rate), ("notify", flow.notify_rate)]
+    links = [
+        ("watch", flow.watch_rate),
+        ("deltas", flow.delta_rate),
+        ("pop", flow.pop_rate),
+        ("notify", flow.notify_rate),
+    ]
     drawn = _boxes(context, boxes, links)
     drawn.append(_life(context, informers[0] if informers else None))
     if snapshot.banner:
@@ -74,7 +79,9 @@ def pipeline_lines(context: Context) -> list[Line]:
         drawn.append(line((f" !! held up by {clean(flow.held_by)}", "warn")))
     elif resync.next_tick_at is not None and context.height > 6:
         left = duration(max(0.0, round(resync.next_tick_at - snapshot.mono)))
-        drawn.append(line((f" resync: the next tick is in {left}; it re-queues the cache and sends no API request", "dim")))
+        drawn.append(
+            line((f" resync: the next tick is in {left}; it re-queues the cache and sends no API request", "dim"))
+        )
     return drawn
 
 
@@ -95,7 +102,10 @@ def _boxes(context: Context, boxes: list[tuple[str, list[str]]], links: list[tup
         broken = index == 0 and _broken(snapshot)
         arrow = f"{glyphs.broken}{glyphs.line * 5}{glyphs.broken}" if broken else (
             (glyphs.watch if index == 0 else glyphs.line) * 6 + glyphs.arrow)  # fmt: skip
-        rows[0] += [(border.top_left + border.horizontal * inner + border.top_right, "border"), (pad(f" {name}", gap), "dim")]
+        rows[0] += [
+            (border.top_left + border.horizontal * inner + border.top_right, "border"),
+            (pad(f" {name}", gap), "dim"),
+        ]
         rows[1] += _side(border.vertical, pad(f" {content[0]}", inner)) + [(f" {arrow} ", "bad" if broken else style)]
         rows[2] += _side(border.vertical, pad(f" {content[1]}", inner)) + [(pad(f" {rate(flowing)}", gap), "dim")]
         rows[3] += [(border.bottom_left + border.horizontal * inner + border.bottom_right, "border"), (" " * gap, "")]

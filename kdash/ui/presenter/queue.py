@@ -35,7 +35,11 @@ def queue_lines(context: Context) -> list[Line]:
                                  (glyphs.plain(row.deltas), "accent", 14, False),
                                  (f"{duration(row.waited_s)}{mark}", "dim", 14, True)]))  # fmt: skip
     elif room > 0:
-        when = f"last pop {ago(context.snapshot.mono, queue.last_pop_at)} ago" if queue.last_pop_at is not None else "nothing yet"
+        when = (
+            f"last pop {ago(context.snapshot.mono, queue.last_pop_at)} ago"
+            if queue.last_pop_at is not None
+            else "nothing yet"
+        )
         informers = context.snapshot.informers
         if informers and not all(informer.synced for informer in informers):
             body.append(line(("filling from the first full state", "dim")))

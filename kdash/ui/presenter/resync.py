@@ -35,7 +35,14 @@ def resync_lines(context: Context) -> list[Line]:
         return [*out, line(("no handler asked for resync", "dim"))]
     heads = ("handler", "asked", "eff." if narrow else "effective", "due in", "fires in")
     widths = (name_width, 6, 5, 6, 6) if narrow else (name_width, 6, 10, 8, 14)
-    out.append(columns([(head, "dim", width, index > 0 and narrow) for index, (head, width) in enumerate(zip(heads, widths, strict=True))]))
+    out.append(
+        columns(
+            [
+                (head, "dim", width, index > 0 and narrow)
+                for index, (head, width) in enumerate(zip(heads, widths, strict=True))
+            ]
+        )
+    )
     for hand in resync.hands[: max(0, context.height - 2 - (0 if narrow else 1))]:
         out.append(_hand(context, hand, widths, several, narrow))
     if context.height > len(out):

@@ -21,7 +21,9 @@ def yaml_lines(obj: Mapping[str, Any]) -> list[Line]:
     import yaml
 
     order = ("apiVersion", "kind", "metadata")
-    ordered = {name: obj[name] for name in order if name in obj} | {name: value for name, value in obj.items() if name not in order}
+    ordered = {name: obj[name] for name in order if name in obj} | {
+        name: value for name, value in obj.items() if name not in order
+    }
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump(ordered, Dumper=dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=4096)
     return [_coloured(clean(each[:_LONGEST])) for each in text.splitlines()]

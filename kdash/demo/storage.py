@@ -273,7 +273,7 @@ class Storage:
                 raise NotFound(key)
             return self._commit(collection, "DELETED", key, self.decode(collection.type, stored.raw), stored.raw)
 
-    def load(self, resource: str, objects: builtins.list[Mapping[str, Any]]) -> None:
+    def load(self, resource: str, objects: Sequence[Mapping[str, Any]]) -> None:
         """Store many new objects at once, without events in the window: the state a server starts with."""
         with self.lock:
             collection = self._collection(resource)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -278,12 +279,11 @@ def test_relist_period_relists_by_itself(engine: str) -> None:
 def test_x8_s32_delete_of_an_unknown_object(queue: str, expected: list[str]) -> None:
     it = Rig(queue)
     gone: list[str] = []
-    recorder = Recorder()
-    it.informer.add_event_handler(on_delete=lambda obj: gone.append(obj.name))
-    it.informer.add_event_handler(handler=recorder)
+    after = threading.Event()
+    it.informer.add_event_handler(on_add=lambda obj: after.set(), on_delete=lambda obj: gone.append(obj.name))
     it.start()
     it.source.delete("ghost")
     it.source.add("after")
-    recorder.wait_for("add", "after")
+    assert after.wait(30)
     it.stop()
     assert gone == expected

@@ -37,7 +37,7 @@ def versions(items: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def kdash(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(kdash_command(*args), capture_output=True, text=True, timeout=60)
+    return subprocess.run(kdash_command(*args), check=False, capture_output=True, text=True, timeout=60)
 
 
 def until(holds: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
@@ -74,7 +74,8 @@ def test_snapshot_lists_what_kubectl_lists(real_server: RealServer) -> None:
     done = kdash("snapshot", "configmaps,pods", "-A", "--kubeconfig", real_server.kubeconfig, "--output", "json")
     assert done.returncode == 0, done.stderr
     counts = {informer["name"]: informer["objects"] for informer in json.loads(done.stdout)["informers"]}
-    assert counts == {"configmaps": len(real_server.items("configmaps", "-A")), "pods": 5}
+    assert counts == {kind: len(real_server.items(kind, "-A")) for kind in ("configmaps", "pods")}
+    assert counts["pods"] >= 5
 
 
 def test_the_library_caches_every_object_as_kubectl_sees_it(real_server: RealServer) -> None:

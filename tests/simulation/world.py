@@ -192,9 +192,8 @@ class World:
             while position < len(states) and states[position] != cached:
                 position += 1
             if position == len(states):
-                self.fail(
-                    f"the cache shows {cached!r}, which is no state of {key} at or after {states[self._positions[key]]!r}"
-                )
+                seen = states[self._positions[key]]
+                self.fail(f"the cache shows {cached!r}, which is no state of {key} at or after {seen!r}")
                 break
             self._positions[key] = position
         self._raise()

@@ -123,7 +123,10 @@ class Queue(Protocol):
         """True once the first replace (or any earlier single change) was processed; latched."""
 
     def on_synced(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once when `has_synced` turns true (at once if it is); client-go `HasSyncedChecker().Done()`."""
+        """Call `callback` once when `has_synced` turns true, at once if it is.
+
+        client-go: `HasSyncedChecker().Done()`.
+        """
 
     def close(self) -> None: ...
 

@@ -153,7 +153,7 @@ class Given:
 
         values = self.values
         resync_s = values["resync"] if values["resync"] is not None else DEMO_RESYNC_S if demo else 30.0
-        handlers = values["handlers"] or (default_handlers()[:1] if quiet else default_handlers())
+        handlers = values["handlers"] or default_handlers(demo=demo)[: 1 if quiet else 2]
         return Wanted(
             resources=values.get("resources") or ("pods",),
             namespace=values.get("namespace"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdash.informer.tap import Tap
 from kdash.observe.demo_server import DemoHost
+from kdash.observe.handlers import default_handlers
 from kdash.observe.live import LiveObservation, Wanted
 
 if TYPE_CHECKING:
@@ -98,7 +99,9 @@ def open_demo(
     host = DemoHost(objects=objects, rate=rate, seed=seed, scenario=scenario, port=port)
     if scenario is not None or port:
         host.start()
-    wanted = wanted or Wanted(resync_s=DEMO_RESYNC_S, all_namespaces=True, seed=seed)
+    wanted = wanted or Wanted(
+        resync_s=DEMO_RESYNC_S, all_namespaces=True, seed=seed, handlers=default_handlers(demo=True)
+    )
 
     def connect(tap: Tap) -> ClusterClient:
         from kdash.cluster import connect_url

@@ -1,0 +1,82 @@
+"""Makes the pictures in `screenshots/`: `python -m tests.pictures [FOLDER]`.
+
+Each picture is the real dashboard on a seeded demo, run without a terminal for some seconds; keys are pressed as a
+person would press them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdash.observe.door import UiOptions
+from kdash.observe.opening import open_demo
+from kdash.probe.snapshot import Snapshot
+from kdash.ui.app import KdashApp
+
+SEED = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """`keys` are pressed after `after_s` seconds of a synced demo; the picture is taken `wait_s` later."""
+
+    name: str
+    size: tuple[int, int]
+    keys: tuple[str, ...] = ()
+    theme: str = "kdash-dark"
+    scenario: str = "rolling-update"
+    after_s: float = 12.0
+    wait_s: float = 0.5
+
+
+PICTURES = (
+    Picture("demo-80x24", (80, 24)),
+    Picture("demo-120x40", (120, 40)),
+    Picture("demo-200x60", (200, 60), ("down", "down", "down")),
+    Picture("resync-wave", (120, 40), ("r",), wait_s=0.3),
+    Picture("relist", (120, 40), ("R",), wait_s=0.6),
+    Picture("slow-handler", (120, 40), ("5", "5"), scenario="scale-storm", after_s=20.0),
+    Picture("light", (120, 40), theme="kdash-light"),
+    Picture("mono", (120, 40), theme="mono"),
+    Picture("help", (120, 40), ("question_mark",)),
+)
+
+
+async def take(picture: Picture, folder: Path) -> Path:
+    """Run one dashboard and write its picture."""
+    observation = open_demo(scenario=picture.scenario, seed=SEED)
+    app = KdashApp(observation, UiOptions(theme=picture.theme, ascii=False))
+    try:
+        async with app.run_test(size=picture.size, notifications=True) as pilot:
+            await _until(observation.snapshot, lambda seen: seen.state.word == "LIVE")
+            await asyncio.sleep(picture.after_s)
+            await pilot.press(*picture.keys)
+            await asyncio.sleep(picture.wait_s)
+            path = folder / f"{picture.name}.svg"
+            path.write_text(app.export_screenshot(title="kdash demo"), encoding="utf-8")
+    finally:
+        observation.stop()
+    return path
+
+
+async def _until(snapshot: Callable[[], Snapshot], test: Callable[[Snapshot], bool], timeout_s: float = 30.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not test(snapshot()):
+            await asyncio.sleep(0.05)
+
+
+def main(arguments: list[str]) -> None:
+    """`FOLDER` (default: screenshots), then names of pictures (default: all)."""
+    folder = Path(arguments[0] if arguments else "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted: Iterable[Picture] = [each for each in PICTURES if each.name in arguments[1:] or not arguments[1:]]
+    for picture in wanted:
+        print(asyncio.run(take(picture, folder)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -40,9 +40,9 @@ class HandlerSpec:
 def default_handlers(*, demo: bool = False) -> tuple[HandlerSpec, ...]:
     """`audit` counts and resyncs; `slow` takes 20 to 60 ms a call and asks for no resync.
 
-    On the demo it takes ten times as long, which is too long for the demo's rate: its backlog can be seen growing.
+    On the demo it takes several times as long, which is too long for the demo's rate: its backlog can be seen growing.
     """
-    slow = HandlerSpec("slow", 0.3, 0.2, 0.0) if demo else HandlerSpec("slow", 0.04, 0.02, 0.0)
+    slow = HandlerSpec("slow", 0.22, 0.12, 0.0) if demo else HandlerSpec("slow", 0.04, 0.02, 0.0)
     return (HandlerSpec("audit"), slow)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kdash.cli.failure import CommandFailed
+from kdash.cli.failure import USAGE, CommandFailed
 from kdash.cli.options import (
     cluster_options,
     core_options,
@@ -40,6 +41,11 @@ def dashboard(**values: Any) -> int:
 
 def show(observation: LiveObservation, options: UiOptions) -> int:
     """Run the dashboard until the user leaves it; a configuration that cannot work is told once more."""
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        observation.stop()
+        raise CommandFailed(
+            "the dashboard needs a terminal as its input and output; in a pipe use kdash snapshot or kdash trace", USAGE
+        )
     from kdash.ui import run_dashboard
 
     try:

@@ -110,3 +110,9 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert port in failed(kdash("demo", "calm", "--serve-only", "--port", port), 1)
     process.terminate()
     process.communicate(timeout=30)
+
+
+def test_a_dashboard_in_a_pipe_names_what_works_there() -> None:
+    sentence = failed(kdash("demo"), 2)
+    assert "needs a terminal" in sentence
+    assert "kdash snapshot" in sentence

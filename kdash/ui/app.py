@@ -17,6 +17,8 @@ from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.geometry import Size
 from textual.theme import Theme
 
 from kdash.observe.door import Observation, UiOptions
@@ -86,6 +88,7 @@ class KdashApp(App[int]):
         self.flash = Flash()
         self.commands = Commands(self)
         self.laid_out = Layout("tiny")
+        self._terminal_size: Size | None = None
         self.lag_s: float | None = None
         self._due_at = 0.0
         self.header = Bar("header")
@@ -142,14 +145,15 @@ class KdashApp(App[int]):
         gc.set_threshold(50_000, 20, 100)
         self.observation.start()
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: Resize) -> None:
+        self._terminal_size = event.size  # `self.size` still is the old one here
         self.arrange()
 
     # drawing -------------------------------------------------------------------------------------------
 
     def arrange(self) -> None:
         """Give every pane its place for the present size and focus."""
-        width, height = self.size
+        width, height = self._terminal_size or self.size
         self.laid_out = lay_out(width, height, self.chosen, self.zoomed, (self.right[0], self.right[1]))
         if self.chosen not in self.laid_out.rects and self.laid_out.mode not in ("tiny", "zoomed", "single"):
             self.chosen = "objects"
@@ -183,7 +187,7 @@ class KdashApp(App[int]):
         if everything:
             for widget in (self.header, self.tabs, self.footer, *self.panes.values()):
                 widget.repaint()
-        width = self.size.width
+        width = (self._terminal_size or self.size).width
         if self.laid_out.mode == "tiny":
             self.header.show([line(("make me bigger (need 50x12)", "warn"))])
             return

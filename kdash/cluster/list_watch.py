@@ -53,7 +53,8 @@ def decode_list(body: bytes) -> ListPage:
         raise DecodeError(
             f"the server's answer to the list is no Kubernetes list: {clean_text(str(e))}"
         ) from None
-    if not page.kind.endswith("List") and page.kind != "Table":
+    unnamed_list = not page.kind and page.items is not None  # as typed clients, take it for what was asked for
+    if not (page.kind.endswith("List") or page.kind == "Table" or unnamed_list):
         what = f"a {clean_text(page.kind, 60)}" if page.kind else "an object without kind"
         raise DecodeError(f"the server answered the list with {what}")
     kind, api_version = page.kind.removesuffix("List"), page.api_version if page.kind != "List" else ""
@@ -152,7 +153,7 @@ class HttpListerWatcher:
     @staticmethod
     def _check_json(answer: Answer, verb: str) -> None:
         media_type = answer.content_type.split(";", 1)[0].strip().lower()
-        if media_type and media_type != _JSON:
+        if media_type not in ("", _JSON, "application/octet-stream"):  # the last says nothing about the content
             what = clean_text(media_type, 60)
             answer.close("error", what)
             raise DecodeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 __all__ = ["main"]
@@ -15,8 +16,10 @@ def main() -> None:
 
         sys.stdout.write(f"kdash {__version__} (not kdash-rs)\n")
         return
+    gc.disable()  # nothing that is imported goes away again; whoever goes on enables it
     from kdash.cli.app import run
 
+    gc.enable()
     sys.exit(run(arguments))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ def show(observation: LiveObservation, options: UiOptions) -> int:
         raise CommandFailed(
             "the dashboard needs a terminal as its input and output; in a pipe use kdash snapshot or kdash trace", USAGE
         )
+    gc.disable()  # until the first paint, see KdashApp
     from kdash.ui import run_dashboard
 
     try:

@@ -132,7 +132,7 @@ class KdashApp(App[int]):
         if not self.ticking:
             return
         self.set_interval(1 / self.options.refresh_hz, self.frame)
-        self.call_after_refresh(self._begin)
+        self.call_after_refresh(self.set_timer, 0.03, self._begin)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
@@ -140,8 +140,8 @@ class KdashApp(App[int]):
 
     def _begin(self) -> None:
         """After the first paint: now the heavy things may load."""
-        gc.collect()
         gc.freeze()
+        gc.enable()
         gc.set_threshold(50_000, 20, 100)
         self.observation.start()
 

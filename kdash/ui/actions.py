@@ -32,16 +32,23 @@ class Action:
 GROUPS = ("informer", "look", "move", "panes", "kdash")
 
 ACTIONS: tuple[Action, ...] = (
-    Action("resync", ("r",), "resync", "replay the cache to the handlers that resync: 0 requests", "informer", "resync", True),
-    Action("rewatch", ("W",), "rewatch", "close the watch and open it again from the last version: 1 request", "informer", "rewatch", True),
-    Action("relist", ("R", "ctrl+r"), "relist", "fetch the whole state anew from the server", "informer", "relist", True),
-    Action("period_double", ("plus",), "+/- period", "double the resync period (of the selected handler)", "informer", "", True),
+    Action("resync", ("r",), "resync",
+           "replay the cache to the handlers that resync: 0 requests", "informer", "resync", True),
+    Action("rewatch", ("W",), "rewatch",
+           "close the watch and open it again from the last version: 1 request", "informer", "rewatch", True),
+    Action("relist", ("R", "ctrl+r"), "relist",
+           "fetch the whole state anew from the server", "informer", "relist", True),
+    Action("period_double", ("plus",), "period",
+           "double the resync period (of the selected handler)", "informer", "", True),
     Action("period_halve", ("minus",), "", "halve the resync period (of the selected handler)", "informer", "", True),
     Action("period_set", ("equals_sign",), "", "type a resync period: 30s, 5m, 0 for never", "informer", "", True),
-    Action("queue", ("Q",), "", "next queue engine: DeltaFIFO, RealFIFO, atomic RealFIFO (restarts the informer)", "informer", "queue"),
-    Action("drill", ("enter",), "", "YAML of the cached object, from the cache; on a header: fold", "look", panes=("objects",)),
+    Action("queue", ("Q",), "",
+           "next queue engine: DeltaFIFO, RealFIFO, atomic RealFIFO (restarts the informer)", "informer", "queue"),
+    Action("drill", ("enter",), "",
+           "YAML of the cached object, from the cache; on a header: fold", "look", panes=("objects",)),
     Action("yaml", ("y",), "", "YAML of the cached object", "look", "yaml"),
-    Action("filter", ("slash",), "filter", "filter the focused pane: text, !not, ns:dev; events also ev:watch h:audit rv>118", "look", "filter"),
+    Action("filter", ("slash",), "filter",
+           "filter the focused pane: text, !not, ns:dev; events also ev:watch h:audit rv>118", "look", "filter"),
     Action("pause", ("p",), "pause", "freeze the display; data is still collected", "look", "pause"),
     Action("copy", ("c",), "", "copy the selected object's key", "look", "copy"),
     Action("time", ("t",), "", "times or ages in the event log", "look", "time", panes=("events",)),
@@ -68,10 +75,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("quit", ("q",), "quit", "back; at the root: quit", "kdash", "quit"),
     Action("quit_now", ("ctrl+q",), "", "quit", "kdash"),
     Action("interrupt", ("ctrl+c",), "", "twice: quit", "kdash"),
-)  # fmt: skip
+)
 
-_NAMES = {"plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "colon": ":", "escape": "esc",
-          "pageup": "PgUp", "pagedown": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→"}  # fmt: skip
+_NAMES = {"plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "colon": ":",
+          "escape": "esc", "pageup": "PgUp", "pagedown": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→"}
 
 
 def key_name(key: str) -> str:

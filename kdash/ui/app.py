@@ -23,6 +23,7 @@ from textual.theme import Theme
 
 from kdash.observe.door import Observation, UiOptions
 from kdash.probe.snapshot import Snapshot
+from kdash.probe.text import clean
 from kdash.ui.actions import ACTIONS
 from kdash.ui.commands import Commands
 from kdash.ui.glyphs import ASCII, UNICODE
@@ -40,7 +41,7 @@ from kdash.ui.panes.queue import QueuePane
 from kdash.ui.panes.resync import ResyncPane
 from kdash.ui.presenter.context import Context
 from kdash.ui.presenter.header import header_line
-from kdash.ui.spans import line
+from kdash.ui.spans import Line, line
 from kdash.ui.themes import THEMES, theme_names
 
 __all__ = ["KdashApp"]
@@ -56,7 +57,6 @@ class KdashApp(App[int]):
     CSS = """
     Screen { layers: base; overflow: hidden; }
     Screen > Lines { position: absolute; }
-    Toast { margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -86,10 +86,11 @@ class KdashApp(App[int]):
         self.frozen: Snapshot | None = None
         self.snapshot = Snapshot()
         self.flash = Flash()
-        self.commands = Commands(self)
         self.laid_out = Layout("tiny")
         self._terminal_size: Size | None = None
         self.lag_s: float | None = None
+        self._message: Line = ()
+        self._message_until = 0.0
         self._due_at = 0.0
         self.header = Bar("header")
         self.tabs = Bar("tabs")
@@ -98,10 +99,12 @@ class KdashApp(App[int]):
         self.events_pane = EventsPane()
         self.inspect_pane = InspectPane()
         self._figures: dict[str, PipelinePane | QueuePane | ResyncPane | HandlersPane | ApiPane] = {
-            "pipeline": PipelinePane(), "queue": QueuePane(), "resync": ResyncPane(), "handlers": HandlersPane(), "api": ApiPane(),
-        }  # fmt: skip
+            "pipeline": PipelinePane(), "queue": QueuePane(), "resync": ResyncPane(),
+            "handlers": HandlersPane(), "api": ApiPane(),
+        }
         self.panes: dict[str, Pane] = {**self._figures, "objects": self.objects, "events": self.events_pane,
-                                       "inspect": self.inspect_pane}  # fmt: skip
+                                       "inspect": self.inspect_pane}
+        self.commands = Commands(self)
 
     # life ----------------------------------------------------------------------------------------------
 
@@ -195,7 +198,7 @@ class KdashApp(App[int]):
         lag = self.lag_s if self.lag_s is not None and (self.lag_s > 0.02 or width >= 150) else None
         context = Context(shown, self.glyphs, width, 1)
         self.header.show([header_line(context, self.snapshot.mono, held, lag)])
-        self.footer.show([footer_line(self.glyphs, self.laid_out.mode)])
+        self.footer.show([self._said(self.snapshot.mono) or footer_line(self.glyphs, width)])
         if "tabs" in self.laid_out.rects:
             self.tabs.show([self._tabs_line()])
         if self.frozen is None or everything:
@@ -203,11 +206,20 @@ class KdashApp(App[int]):
                 if name in self.panes:
                     self._draw_pane(name, shown)
 
+    def say(self, text: str, ok: bool = True) -> None:
+        """One sentence in the place of the key hints, for some seconds: it hides no figures."""
+        self._message = ((f" {clean(text)}", "ok" if ok else "warn"),)
+        self._message_until = self.observation.now() + 5.0
+
+    def _said(self, now: float) -> Line | None:
+        return self._message if now < self._message_until else None
+
     def _draw_pane(self, name: str, shown: Snapshot) -> None:
         pane = self.panes[name]
         width, height = pane.inner if pane.size.height > 1 else (pane.size.width, 1)
         context = Context(
-            shown, self.glyphs, width, height, width >= 90, self.handler, self.flash.requests, self.flash.order
+            shown, self.glyphs, width, height, width >= 90, self.handler, self.flash.requests, self.flash.order,
+            motion=not (self.options.reduced_motion or self.frozen),
         )
         try:
             if name in self._figures:

@@ -54,7 +54,7 @@ class Commands:
             "page_down": lambda: self._page(1),
             "top": lambda: self._go(False),
             "bottom": lambda: self._go(True),
-            "fold": lambda: app.objects.fold(),
+            "fold": app.objects.fold,
             "unfold": lambda: app.objects.fold(False),
             **{f"pane_{number}": lambda name=name: app.choose(name) for number, name in enumerate(PANES, 1)},  # type: ignore[misc]
             "next_pane": lambda: app.step_pane(1),
@@ -93,8 +93,8 @@ class Commands:
         self.say(outcome.text + mark, ok=outcome.ok)
 
     def say(self, text: str, ok: bool = True) -> None:
-        """A toast; orders are repeated in the event log by the observation."""
-        self._app.notify(clean(text), severity="information" if ok else "warning", timeout=4, markup=False)
+        """Told at the bottom; orders are repeated in the event log by the observation."""
+        self._app.say(text, ok)
 
     def _period(self) -> tuple[float, str | None]:
         """The period to start from and the handler it belongs to; None: every handler that resyncs."""

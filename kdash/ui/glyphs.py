@@ -34,6 +34,7 @@ class Glyphs:
     arrow: str
     watch: str
     line: str
+    pulse: str
     broken: str
     branch: str
     last: str
@@ -50,29 +51,35 @@ class Glyphs:
 
     def plain(self, text: str) -> str:
         """Text for this set: without the marks that an ASCII terminal lacks."""
-        if self.times == "×":
+        if self.times == "×" or text.isascii():
             return text
         for mark, instead in _INSTEAD:
             text = text.replace(mark, instead)
         return text if text.isascii() else text.encode("ascii", "replace").decode()
 
 
-_INSTEAD = (("×", "x"), ("→", "->"), ("·", "-"), ("…", "~"), ("▸", ">"), ("≤", "<="), ("≥", ">="), ("‹", "<"), ("›", ">"),
-            ("—", "-"), ("±", "+-"), ("◀", "<"))  # fmt: skip
+_INSTEAD = (
+    ("×", "x"), ("→", ">"), ("·", "-"), ("…", "~"), ("▸", ">"), ("≤", "<"), ("≥", ">"), ("‹", "<"), ("›", ">"),
+    ("—", "-"),
+    ("±", "~"), ("◀", "<"), ("↑", "^"), ("↓", "v"), ("←", "<"), ("µ", "u"),
+)
+"""One cell for one cell, so that a line keeps its width."""
 
 UNICODE = Glyphs(
     border=Border("╭", "╮", "╰", "╯", "─", "│"),
     focused=Border("┏", "┓", "┗", "┛", "━", "┃"),
     box=Border("┌", "┐", "└", "┘", "─", "│"),
     same="●", changed="~", new="+", gone="✕", resync="R", opened="▼", folded="▶", arrow="▶", watch="═", line="─",
+    pulse="●",
     broken="x", branch="├", last="└", fork="┬", blocks=" ▁▂▃▄▅▆▇█", eighths=" ▏▎▍▌▋▊▉", full="█", empty="░", times="×",
     dot="·", next="◀", into="→", ellipsis="…",
-)  # fmt: skip
+)
 ASCII = Glyphs(
     border=Border("+", "+", "+", "+", "-", "|"),
     focused=Border("#", "#", "#", "#", "=", "#"),
     box=Border("+", "+", "+", "+", "-", "|"),
     same="*", changed="~", new="+", gone="x", resync="R", opened="v", folded=">", arrow=">", watch="=", line="-",
+    pulse="o",
     broken="x", branch="|", last="`", fork="+", blocks=" .:-=+*#%", eighths="        ", full="#", empty=".", times="x",
     dot="-", next="<", into="->", ellipsis="~",
-)  # fmt: skip
+)

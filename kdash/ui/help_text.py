@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kdash.ui.actions import ACTIONS, GROUPS, key_name
+from kdash.ui.actions import ACTIONS, GROUPS, Action, key_name
 from kdash.ui.glyphs import Glyphs
-from kdash.ui.spans import Line, line
+from kdash.ui.spans import Line, Span, line
 
 __all__ = ["footer_line", "help_lines"]
 
@@ -38,13 +38,23 @@ def help_lines(glyphs: Glyphs, focused: str = "") -> list[Line]:
     return out
 
 
-def footer_line(glyphs: Glyphs, mode: str) -> Line:
-    """The hints at the bottom."""
-    spans = []
-    for action in ACTIONS:
-        if action.label:
-            key = "+" if action.id == "period_double" else key_name(action.keys[0])
-            label = action.label.removeprefix("+/- ") if action.id == "period_double" else action.label
-            key = "+/-" if action.id == "period_double" else key
-            spans += [(f" {key} ", "key"), (f"{label} ", "dim")]
-    return tuple(spans)
+def footer_line(glyphs: Glyphs, width: int) -> Line:
+    """The hints at the bottom; on small terminals without the last ones."""
+    hints = [action for action in ACTIONS if action.label]
+    while hints and sum(len(_hint(action)) + 2 for action in hints) > width:
+        hints.remove(next((each for each in hints if each.id in _FIRST_TO_GO), hints[-1]))
+    out: list[Span] = []
+    for action in hints:
+        out += [(f" {glyphs.plain(_key(action))}", "key"), (f" {action.label}{' ' * (width >= 100)}", "dim")]
+    return tuple(out)
+
+
+_FIRST_TO_GO = ("zoom", "rewatch", "pause")
+
+
+def _key(action: Action) -> str:
+    return "+/-" if action.id == "period_double" else key_name(action.keys[0])
+
+
+def _hint(action: Action) -> str:
+    return f"{_key(action)}{action.label}"

@@ -10,7 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-__all__ = ["Line", "Span", "columns", "fill", "fit", "line", "pad", "sparkline", "width_of"]
+__all__ = [
+    "Line", "Span", "columns", "fill", "fit", "line", "line_width", "pad", "pad_middle", "sparkline", "width_of",
+    "wrap",
+]
 
 Span = tuple[str, str]
 Line = tuple[Span, ...]
@@ -37,17 +40,38 @@ def pad(text: str, width: int, right: bool = False) -> str:
     return space + text if right else text + space
 
 
+def pad_middle(text: str, width: int, tail: int = 6) -> str:
+    """As `pad`, but what is too long loses its middle: the ends of generated names tell them apart."""
+    if width_of(text) <= width or width < tail + 4 or not text.isascii():
+        return pad(text, width)
+    return f"{text[: width - tail - 1]}…{text[-tail:]}"
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """The words of a sentence in lines of at most `width` cells."""
+    out, current = [], ""
+    for word in text.split(" "):
+        longer = f"{current} {word}" if current else word
+        if width_of(longer) <= width:
+            current = longer
+        else:
+            out += [current] if current else []
+            current = word if width_of(word) <= width else pad(word, width)
+    return [*out, current]
+
+
 def fit(spans: Line, width: int) -> Line:
-    """The line cut or padded to exactly `width` cells."""
+    """The line padded to exactly `width` cells, or cut with `…`; blanks at its end go without a mark."""
     out: list[Span] = []
     left = width
-    for text, style in spans:
+    for index, (text, style) in enumerate(spans):
         have = width_of(text)
-        if have > left:
-            cut = text[:left] if text.isascii() else set_cell_size(text, left)
-            out.append((cut, style))
-            left = 0
-            break
+        if have >= left:
+            cut = text if text.isascii() else set_cell_size(text, left)
+            lost = cut[left:] if text.isascii() else "x" * (have - left)
+            if (lost + "".join(each for each, _ in spans[index + 1 :])).strip():
+                cut = pad(text + "…", left)
+            return (*out, (cut[:left], style))
         out.append((text, style))
         left -= have
     if left:

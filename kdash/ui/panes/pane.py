@@ -54,7 +54,8 @@ class Lines(Widget):
         style = self.palette.style
         if y >= len(self._shown):
             return Strip([Segment(" " * width, style(""))], width)
-        segments = [Segment(text, style(name)) for text, name in fit(self._shown[y], width)]
+        plain = self.glyphs.plain
+        segments = [Segment(plain(text), style(name)) for text, name in fit(self._shown[y], width)]
         return Strip(segments, width)
 
 
@@ -103,14 +104,14 @@ class Pane(Lines):
         number = f"{self.number} " if self.number else ""
         full = width + 1
         head = fit(((f"{edge.horizontal} ", style), (number, "key"), *spans, (" ", style)), min(
-            full, line_width(tuple(spans)) + len(number) + 3))  # fmt: skip
+            full, line_width(tuple(spans)) + len(number) + 3))
         used = line_width(head)
         top: Line = ((edge.top_left, style), *head, (edge.horizontal * max(0, full - used) + edge.top_right, style))
         note = f" {note} " if note else ""
         if width_of(note) > full - 2:
             note = pad(note, max(0, full - 2))
         bottom: Line = ((edge.bottom_left + edge.horizontal * (full - width_of(note) - 1), style), (note, "dim"),
-                        (edge.horizontal + edge.bottom_right, style))  # fmt: skip
+                        (edge.horizontal + edge.bottom_right, style))
         body = [
             ((edge.vertical, style), (" ", ""), *each, (edge.vertical, style)) for each in fill(lines, width, height)
         ]

@@ -7,7 +7,7 @@ import time
 from kdash.probe.snapshot import RequestRow
 from kdash.probe.text import clean, duration
 from kdash.ui.presenter.context import Context, ago, amount
-from kdash.ui.spans import Line, Span, columns, line, sparkline
+from kdash.ui.spans import Line, Span, columns, line, pad_middle, sparkline, width_of
 
 __all__ = ["api_lines", "api_title"]
 
@@ -27,10 +27,10 @@ def api_lines(context: Context) -> list[Line]:
     snapshot, glyphs = context.snapshot, context.glyphs
     api = snapshot.api
     saved = line(("from the cache, 0 requests: ", "dim"), (f"{api.served_notifications} notifications", "resync"),
-                 (f"  {api.served_reads} reads", "resync"))  # fmt: skip
+                 (f"  {api.served_reads} reads", "resync"))
     spark = sparkline(api.bytes_history, max(8, min(40, context.width - 38)), glyphs.blocks)
-    foot = line(("bytes/s ", "dim"), (spark, "spark"),
-                (f"  errors {api.errors}", "bad" if api.errors else "dim"), (f"  429s {api.throttled}", "warn" if api.throttled else "dim"))  # fmt: skip
+    foot = line(("bytes/s ", "dim"), (spark, "spark"), (f"  errors {api.errors}", "bad" if api.errors else "dim"),
+                (f"  429s {api.throttled}", "warn" if api.throttled else "dim"))
     answer: list[Line] = [_last_answer(context)] if context.last_order else []
     room = context.height - 2 - len(answer)
     if not api.rows:
@@ -53,7 +53,7 @@ def api_lines(context: Context) -> list[Line]:
             lines_of[0] = lines_of[0][: max(budget, 1)]
             break
     if head:
-        body.append(_cells(context, "time", "verb", "path", "code", "took", "size", "dim"))
+        body.append(_cells(context, ("time", "verb", "path", "code", "took", "size"), "dim"))
     for group in lines_of:
         body += group
     filler = [line("")] * max(0, room - len(body))
@@ -68,12 +68,31 @@ def _last_answer(context: Context) -> Line:
     return line((f"your {context.last_order}: ", ""), (plus, "warn"), (f": {words.get(context.last_order, '')}", ""))
 
 
-def _cells(context: Context, when: str, verb: str, path: str, code: str, took: str, size: str, style: str) -> Line:
-    wide = context.width >= 56
-    path_width = max(10, context.width - (11 if wide else 0) - 10 - 5 - 8 - 8 - (5 if wide else 4))
-    cells = [(when, "dim", 10, False)] if wide else []
-    cells += [(verb, style or "accent", 9, False), (path, style, path_width, False),
-              (code, style or ("bad" if code[:1] in ("4", "5") else "ok"), 4, True), (took, style, 7, True), (size, style, 8, True)]  # fmt: skip
+def short_path(path: str, width: int) -> str:
+    """The path with what tells requests apart: the version, the limit, the page."""
+    place, _, query = path.partition("?")
+    given = dict(part.partition("=")[::2] for part in query.split("&") if part)
+    told = [f"{short}={given[name]}" for name, short in _TOLD if given.get(name)]
+    told += ["continue=…"] if given.get("continue") else []
+    whole = f"{place}?{'&'.join(told)}" if told else place
+    if width_of(whole) <= width or width_of(place) > width:
+        return pad_middle(whole, width, max(6, width // 2)).rstrip()
+    return f"{whole[: width - 1]}…" if width_of(place) < width - 4 else place
+
+
+_TOLD = (("resourceVersion", "rv"), ("limit", "limit"), ("labelSelector", "l"), ("fieldSelector", "f"))
+
+
+def _cells(context: Context, values: tuple[str, str, str, str, str, str], style: str) -> Line:
+    when, verb, path, code, took, size = values
+    wide = context.width >= 50
+    path_width = max(10, context.width - (9 if wide else 0) - 10 - 5 - 6 - 7)
+    code_style = style or ("bad" if code[:1] in ("4", "5") else "ok")
+    cells = [(when, "dim", 8, False)] if wide else []
+    cells += [
+        (verb, style or "accent", 9, False), (short_path(path, path_width), style, path_width, False),
+        (code, code_style, 4, True), (took, style, 5, True), (size, style, 6, True),
+    ]
     return columns(cells)
 
 
@@ -83,7 +102,7 @@ def _request(context: Context, row: RequestRow) -> list[Line]:
     took = duration(row.took_s) if row.took_s is not None else duration(float(int(max(0.0, now - row.at))))
     code = str(row.code) if row.code else ("..." if row.open else "-")
     wall = time.strftime("%H:%M:%S", time.localtime(snapshot.wall - (now - row.at)))
-    out = [_cells(context, wall, row.verb, clean(row.path), code, took, amount(row.bytes), "")]
+    out = [_cells(context, (wall, row.verb, clean(row.path), code, took, amount(row.bytes)), "")]
     if row.error:
         out.append(line((f"  {context.glyphs.last} {clean(row.error)}", "bad")))
     elif row.open and row.verb.startswith("WATCH"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kdash.probe.snapshot import Snapshot
 from kdash.ui.glyphs import Glyphs
 
-__all__ = ["Context", "ago", "amount", "rate"]
+__all__ = ["Context", "ago", "amount", "count", "rate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Context:
     """Requests that came since the last order: the API pane flashes them."""
     last_order: str = ""
     """`resync`, `relist` or `rewatch` for a few seconds after it was given."""
+    motion: bool = True
+    """False: nothing moves but numbers (`--reduced-motion`)."""
 
 
 def rate(value: float) -> str:
@@ -34,6 +36,15 @@ def rate(value: float) -> str:
     if value < 9_950:
         return f"{value:.0f}/s"
     return f"{value / 1000:.0f}k/s"
+
+
+def count(number: int) -> str:
+    """At most five characters: `9999`, `12.3k`, `123k`, `1.2M`."""
+    for limit, size, unit in ((10_000, 1, ""), (100_000, 1e3, "k"), (1_000_000, 1e3, "k"), (1e8, 1e6, "M")):
+        if number < limit:
+            digits = 1 if limit in (100_000, 1e8) else 0
+            return f"{number / size:.{digits}f}{unit}" if unit else str(number)
+    return f"{number / 1e6:.0f}M"
 
 
 def amount(size: float) -> str:

@@ -12,7 +12,7 @@ from kdash.ui.spans import Line
 __all__ = ["event_row"]
 
 _STYLES = {"WATCH": "accent", "RESYNC": "resync", "ERROR": "bad", "HANDLER": "warn", "REFLECT": "stage", "API": "stage",
-           "QUEUE": "dim", "APP": "bold"}  # fmt: skip
+           "QUEUE": "dim", "APP": "bold"}
 _VERBS = {"ADDED": "new", "MODIFIED": "changed", "DELETED": "gone"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kdash.probe.snapshot import HandlerView
 from kdash.probe.text import clean, duration
-from kdash.ui.presenter.context import Context
+from kdash.ui.presenter.context import Context, count
 from kdash.ui.spans import Line, columns, line, sparkline
 
 __all__ = ["handlers_lines", "handlers_title"]
@@ -38,50 +38,39 @@ class _Columns:
     """Which columns fit."""
 
     def __init__(self, width: int) -> None:
-        self.counts = width >= 52
+        self.counts = width >= 50
+        self.busy = width >= 60
         self.p95 = width >= 80
-        self.busy = width >= 56
-        fixed = (
-            7
-            + (18 if self.counts else 0)
-            + 7
-            + (8 if self.p95 else 0)
-            + 8
-            + (16 if self.p95 else 0)
-            + 7
-            + (6 if self.busy else 0)
-        )
-        self.name = max(6, min(24, width - fixed - 6))
+        self.run = 6 if self.counts else 5
+        fixed = 5 + 2 * self.run + 5 + 4 + 5 + 17 * self.counts + 6 * self.busy + 16 * self.p95
+        self.name = max(5, min(24, width - fixed))
 
     def head(self) -> Line:
-        return self._cells("name", "calls", "add/upd/del/sync", "p50", "p95", "p99", "max", "pending" if self.counts else "pend",
-                           "busy", "", "dim", "dim")  # fmt: skip
+        titles = ("calls", "add/upd/del/sync", "p50", "p95", "p99", "max", "pend", "busy", "")
+        return self._cells("name", titles, "dim", "dim")
 
     def row(self, handler: HandlerView, name: str, selected: bool) -> Line:
-        counts = f"{handler.adds}/{handler.updates}/{handler.deletes}/{handler.syncs}"
-        pending = f"+{handler.pending}" if handler.pending else "0"
+        seen = (handler.adds, handler.updates, handler.deletes, handler.syncs)
+        pending = f"+{count(handler.pending)}" if handler.pending else "0"
         mark = "ERR" if handler.errors else "SLOW" if handler.slow else ""
-        return self._cells(name, str(handler.calls), counts, duration(handler.p50_s), duration(handler.p95_s), duration(handler.p99_s),
-                           duration(handler.max_s), pending, f"{handler.busy:.0%}", mark, "cursor" if selected else "bold",
-                           "warn" if handler.slow or handler.pending else "")  # fmt: skip
+        values = (
+            count(handler.calls), "/".join(map(count, seen)), duration(handler.p50_s), duration(handler.p95_s),
+            duration(handler.p99_s), duration(handler.max_s), pending, f"{handler.busy:.0%}", mark,
+        )
+        held_up = "warn" if handler.slow or handler.pending else ""
+        return self._cells(name, values, "cursor" if selected else "bold", held_up)
 
-    def _cells(self, name: str, calls: str, counts: str, p50: str, p95: str, p99: str, top: str, pending: str, busy: str,
-               mark: str, name_style: str, style: str) -> Line:  # fmt: skip
+    def _cells(self, name: str, values: tuple[str, ...], name_style: str, style: str) -> Line:
+        calls, counts, p50, p95, p99, top, pending, busy, mark = values
         dim = "dim" if style == "dim" else ""
-        cells = [(name, name_style, self.name, False), (calls, dim, 6, True)]
-        if self.counts:
-            cells.append((counts, dim, 16, True))
-        cells.append((p50, dim, 6, True))
-        if self.p95:
-            cells.append((p95, dim, 7, True))
-        cells.append((p99, style, 7, True))
-        if self.p95:
-            cells.append((top, dim, 7, True))
-        cells.append((pending, style, 7 if self.counts else 6, True))
-        if self.busy:
-            cells.append((busy, dim, 5, True))
-        cells.append((mark, "bad" if mark == "ERR" else "warn", 4, False))
-        return columns(cells)
+        cells = [
+            (name, name_style, self.name, False, True),
+            (calls, dim, 5, True, True), (counts, dim, 16, True, self.counts),
+            (p50, dim, self.run, True, True), (p95, dim, 7, True, self.p95), (p99, style, self.run, True, True),
+            (top, dim, 7, True, self.p95), (pending, style, 5, True, True), (busy, dim, 5, True, self.busy),
+            (mark, "bad" if mark == "ERR" else "warn", 4, False, True),
+        ]
+        return columns([(text, look, width, right) for text, look, width, right, shown in cells if shown])
 
 
 def _history(context: Context, handler: HandlerView, room: int) -> list[Line]:
@@ -93,7 +82,8 @@ def _history(context: Context, handler: HandlerView, room: int) -> list[Line]:
         word = "  SLOW, over limit" if handler.slow and context.width >= 70 else ""
         out.append(line((f"{name} p99 ", "dim"), (spark, "spark"), (f" {duration(handler.p99_s)}", ""), (word, "warn")))
     if room > 1 and handler.pending:
-        out.append(line((f"{name} backlog {_outlook(handler)}", "warn")))
+        narrow = context.width < 50
+        out.append(line((f"{name} {'' if narrow else 'backlog '}{_outlook(handler, narrow)}", "warn")))
     elif room > 1:
         out.append(line(("no backlog: every handler keeps up", "dim")))
     if room > 2 and handler.worst:
@@ -103,9 +93,10 @@ def _history(context: Context, handler: HandlerView, room: int) -> list[Line]:
     return out[:room]
 
 
-def _outlook(handler: HandlerView) -> str:
+def _outlook(handler: HandlerView, narrow: bool) -> str:
+    never = "never drains" if narrow else "never drains at this rate"
     if handler.growth_per_s > 0.05:
-        return f"grows {handler.growth_per_s:.1f}/s, never drains at this rate"
+        return f"grows {handler.growth_per_s:.1f}/s, {never}"
     if handler.drains_in_s is not None:
         return f"drains in {duration(handler.drains_in_s)}"
-    return f"+{handler.pending}, steady: never drains at this rate"
+    return f"+{handler.pending}, steady: {never}"

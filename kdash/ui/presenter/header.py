@@ -12,7 +12,7 @@ from kdash.ui.spans import Line, Span, width_of
 __all__ = ["header_line", "state_word"]
 
 _STYLE = {"LIVE": "word", "SYNCING": "warn", "STARTING": "warn", "RETRY": "bad", "DENIED": "bad", "STALE": "bad",
-          "STOPPED": "bad", "PAUSED": "warn", "REPLAY": "word"}  # fmt: skip
+          "STOPPED": "bad", "PAUSED": "warn", "REPLAY": "word"}
 
 
 def state_word(snapshot: Snapshot, now: float, paused_events: int | None = None) -> tuple[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from kdash.probe.objects import ObjectRow, RowRef
 from kdash.probe.text import clean
 from kdash.ui.glyphs import Glyphs
-from kdash.ui.presenter.context import ago
-from kdash.ui.spans import Line, columns, line
+from kdash.ui.presenter.context import ago, count
+from kdash.ui.spans import Line, columns, line, pad_middle
 
 __all__ = ["head_row", "header_row", "legend", "object_row"]
 
@@ -14,16 +14,18 @@ __all__ = ["head_row", "header_row", "legend", "object_row"]
 def _widths(width: int) -> tuple[int, int, int, int, int]:
     """name, status, seen, updates, rv (0: not shown)."""
     version = 8 if width >= 62 else 0
-    status = 18 if width >= 74 else 11 if width >= 50 else 10
-    name = width - 4 - status - 6 - 6 - version - (4 if version else 3)
-    return max(10, name), status, 5, 6, version
+    status = 18 if width >= 74 else 11 if width >= 50 else 9
+    seen, updates = (5, 6) if width >= 50 else (3, 5)
+    name = width - 4 - status - seen - updates - version - (4 if version else 3)
+    return max(10, name), status, seen, updates, version
 
 
 def head_row(width: int) -> Line:
     """The column heads."""
     name, status, seen, updates, version = _widths(width)
-    cells = [("  namespace / name", "dim", name + 4, False), ("status", "dim", status, False), ("seen", "dim", seen, True),
-             ("upd", "dim", updates, True)]  # fmt: skip
+    title = "  namespace / name" if name > 15 else "  name"
+    cells = [(title, "dim", name + 4, False), ("status", "dim", status, False),
+             ("seen" if seen > 3 else "ago", "dim", seen, True), ("upd", "dim", updates, True)]
     if version:
         cells.append(("rv", "dim", version, True))
     return columns(cells)
@@ -55,17 +57,20 @@ def object_row(
         elif known.mark == "changed" and fresh:
             mark, style = glyphs.changed, "changed"
         if known.mark != "gone":
-            updates = (
-                f"{glyphs.times}{known.updates}" if known.updates else "new" if known.mark == "new" and fresh else ""
-            )
+            first = "new" if known.mark == "new" and fresh else ""
+            updates = f"{glyphs.times}{count(known.updates)}" if known.updates else first
         if known.uid_changed:
             status = f"{status} (uid!)"
         version = clean(known.resource_version)
         seen = ago(now, known.changed_at)
     bad = status in ("Failed", "CrashLoopBackOff", "Error", "ImagePullBackOff", "ErrImagePull", "NotReady")
-    cells = [(f"  {mark} ", style or "dim", 4, False), (row.name, "cursor" if selected else style, name_width, False),
-             (clean(status), "bad" if bad else "gone" if style == "gone" else "", status_width, False), (seen, "dim", seen_width, True),
-             (updates, style or "dim", updates_width, True)]  # fmt: skip
+    cells = [
+        (f"  {mark} ", style or "dim", 4, False),
+        (pad_middle(clean(row.name), name_width), "cursor" if selected else style, name_width, False),
+        (clean(status), "bad" if bad else "gone" if style == "gone" else "", status_width, False),
+        (seen, "dim", seen_width, True),
+        (updates, style or "dim", updates_width, True),
+    ]
     if version_width:
         cells.append((version, "dim", version_width, True))
     return (*columns(cells[:1]), *columns(cells[1:]))
@@ -74,7 +79,7 @@ def object_row(
 def legend(glyphs: Glyphs, width: int) -> Line:
     """What the marks mean."""
     marks = [(glyphs.same, "same", "dim"), (glyphs.changed, "changed", "changed"), (glyphs.new, "new", "new"),
-             (glyphs.gone, "gone", "gone"), (glyphs.resync, "resynced", "resync")]  # fmt: skip
+             (glyphs.gone, "gone", "gone"), (glyphs.resync, "resynced" if width > 44 else "resync", "resync")]
     out = []
     for index, (mark, word, style) in enumerate(marks):
         out.append((f"{'  ' if index and width > 44 else ' ' if index else ''}{mark} {word}", style))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from kdash.probe.snapshot import HandlerView, InformerView, Snapshot
 from kdash.probe.text import clean, duration, plural
-from kdash.ui.presenter.context import Context, rate
+from kdash.ui.presenter.context import Context, count, rate
 from kdash.ui.spans import Line, Span, line, pad, width_of
 
 __all__ = ["pipeline_lines", "pipeline_strip"]
 
-_STATES = {"watching": "streaming", "listing": "LIST", "watch-listing": "watch-list", "rewatch-open": "opening watch",
-           "backoff": "backing off", "stopped": "stopped", "": "starting"}  # fmt: skip
+_STATES = {"watching": "streaming", "listing": "LIST", "watch-listing": "watch-list", "rewatch-open": "re-watching",
+           "backoff": "backing off", "stopped": "stopped", "": "starting"}
 
 
 def _handler_state(handler: HandlerView) -> tuple[str, str]:
@@ -24,7 +24,7 @@ def _handler_state(handler: HandlerView) -> tuple[str, str]:
 
 
 def _pending(handler: HandlerView) -> str:
-    return f"+{handler.pending}" if handler.pending else "0"
+    return f"+{count(handler.pending)}" if handler.pending else "0"
 
 
 def _broken(snapshot: Snapshot) -> bool:
@@ -42,10 +42,11 @@ def pipeline_strip(context: Context) -> Line:
     queue, handlers = snapshot.queue, []
     for handler in snapshot.handlers[:4]:
         state, style = _handler_state(handler)
-        count = f" {_pending(handler)}" if handler.pending else ""
-        handlers.append((f"{clean(handler.name)}{count} {state}", style))
-    spans: list[Span] = [(" API", "bold"), way, ("REFL", "bold"), (arrow, "stage"), ("QUEUE ", "bold"), (str(queue.keys), ""),
-                         (arrow, "stage"), ("CACHE ", "bold"), (str(snapshot.objects), ""), (arrow, "stage")]  # fmt: skip
+        behind = f" {_pending(handler)}" if handler.pending else ""
+        handlers.append((f"{clean(handler.name)}{behind} {state}", style))
+    spans: list[Span] = [(" API", "bold"), way, ("REFL", "bold"), (arrow, "stage")]
+    spans += [("QUEUE ", "bold"), (count(queue.keys), ""), (arrow, "stage")]
+    spans += [("CACHE ", "bold"), (count(snapshot.objects), ""), (arrow, "stage")]
     for index, span in enumerate(handlers):
         spans += [("  ", "")] * bool(index) + [span]
     return tuple(spans)
@@ -53,30 +54,14 @@ def pipeline_strip(context: Context) -> Line:
 
 def pipeline_lines(context: Context) -> list[Line]:
     """The pipeline as boxes, with a row a stage and the sentence of the reflector's life below."""
-    snapshot, glyphs = context.snapshot, context.glyphs
-    queue, resync = snapshot.queue, snapshot.resync
-    informers = snapshot.informers
-    state = informers[0].state if informers else ""
-    api = snapshot.api
-    boxes = [
-        ("API server", [plural(api.lists, "list"), f"{plural(api.open_watches, 'watch')} open"]),
-        ("Reflector", [f"rv {clean(snapshot.resource_version) or '-'}", _STATES.get(state, state)]),
-        (f"Queue ({queue.title})", [f"{queue.keys} waiting", f"peak {queue.peak}"]),
-        ("Indexer", [plural(snapshot.objects, "object"), f"{plural(len(informers), 'informer')}"]),
-    ]
-    flow = snapshot.pipeline
-    links = [
-        ("watch", flow.watch_rate),
-        ("deltas", flow.delta_rate),
-        ("pop", flow.pop_rate),
-        ("notify", flow.notify_rate),
-    ]
-    drawn = _boxes(context, boxes, links)
+    snapshot = context.snapshot
+    resync, informers = snapshot.resync, snapshot.informers
+    drawn = _boxes(context, _Stages(context))
     drawn.append(_life(context, informers[0] if informers else None))
     if snapshot.banner:
         drawn.append(line((f" {clean(snapshot.banner)}", "banner")))
-    elif flow.held_by:
-        drawn.append(line((f" !! held up by {clean(flow.held_by)}", "warn")))
+    elif snapshot.pipeline.held_by:
+        drawn.append(line((f" !! held up by {clean(snapshot.pipeline.held_by)}", "warn")))
     elif resync.next_tick_at is not None and context.height > 6:
         left = duration(max(0.0, round(resync.next_tick_at - snapshot.mono)))
         drawn.append(
@@ -85,57 +70,101 @@ def pipeline_lines(context: Context) -> list[Line]:
     return drawn
 
 
-def _boxes(context: Context, boxes: list[tuple[str, list[str]]], links: list[tuple[str, float]]) -> list[Line]:
+class _Stages:
+    """What stands in the four boxes and on the four arrows, and how wide they are."""
+
+    WIDTHS = (9, 12, 15, 10)
+
+    def __init__(self, context: Context) -> None:
+        snapshot = context.snapshot
+        api, queue, flow, informers = snapshot.api, snapshot.queue, snapshot.pipeline, snapshot.informers
+        state = informers[0].state if informers else ""
+        roomy = context.width >= 150
+        self.gap = 11 if roomy else 6
+        self.tail = 58 if roomy else 30
+        spare = context.width - self.tail - sum(self.WIDTHS) - 4 * (self.gap + 2) - 1
+        self.inner = [width + max(0, min(10, spare // 4)) for width in self.WIDTHS]
+        watches = plural(api.open_watches, "watch")
+        objects = plural(snapshot.objects, "object") if self.inner[3] > 13 else f"{count(snapshot.objects)} obj"
+        self.boxes = [
+            ("API server", plural(api.lists, "list"), f"{watches} open" if self.inner[0] > 14 else watches),
+            ("Reflector", f"rv {clean(snapshot.resource_version) or '-'}", _STATES.get(state, state)),
+            (f"Queue ({queue.title})" if self.inner[2] > 14 else "Queue",
+             f"{queue.keys} waiting", f"peak {queue.peak}"),
+            ("Indexer", objects, plural(len(informers), "informer") if self.inner[3] > 11 else "cached"),
+        ]
+        self.links = [
+            ("watch", flow.watch_rate),
+            ("deltas" if roomy else "delta", flow.delta_rate),
+            ("pop", flow.pop_rate),
+            ("notify" if roomy else "notif", flow.notify_rate),
+        ]
+
+
+def _boxes(context: Context, stages: _Stages) -> list[Line]:
     snapshot, glyphs = context.snapshot, context.glyphs
-    tail = 34 if context.width < 150 else 52
-    gap = 9
-    inner = (context.width - tail - 4 * gap - 8) // 4
-    inner = max(11, min(inner, 24))
-    border = glyphs.box
+    gap, border = stages.gap, glyphs.box
     titles: list[Span] = [(" ", "")]
     rows: list[list[Span]] = [[(" ", "")] for _ in range(4)]
-    for index, (title, content) in enumerate(boxes):
-        titles += [(pad(title, inner + 2), "title"), (" " * gap, "")]
-        name, flowing = links[index]
-        moving = flowing > 0
-        style = "stage" if moving else "dim"
+    for index, (title, first, second) in enumerate(stages.boxes):
+        inner = stages.inner[index]
+        name, flowing = stages.links[index]
+        titles.append((pad(f" {title}", inner + 2 + gap), "title"))
         broken = index == 0 and _broken(snapshot)
-        arrow = f"{glyphs.broken}{glyphs.line * 5}{glyphs.broken}" if broken else (
-            (glyphs.watch if index == 0 else glyphs.line) * 6 + glyphs.arrow)  # fmt: skip
-        rows[0] += [
-            (border.top_left + border.horizontal * inner + border.top_right, "border"),
-            (pad(f" {name}", gap), "dim"),
-        ]
-        rows[1] += _side(border.vertical, pad(f" {content[0]}", inner)) + [(f" {arrow} ", "bad" if broken else style)]
-        rows[2] += _side(border.vertical, pad(f" {content[1]}", inner)) + [(pad(f" {rate(flowing)}", gap), "dim")]
-        rows[3] += [(border.bottom_left + border.horizontal * inner + border.bottom_right, "border"), (" " * gap, "")]
-    titles.append((f"Handlers ({len(snapshot.handlers)})", "title"))
-    for row, spans in enumerate(_handlers(context, tail)):
+        edge = border.horizontal * inner
+        rows[0] += [(border.top_left + edge + border.top_right, "border"), (pad(f" {name}", gap), "dim")]
+        rows[1] += [*_side(border.vertical, pad(f" {first}", inner)), _arrow(context, index, gap, flowing, broken)]
+        rows[2] += [*_side(border.vertical, pad(f" {second}", inner)), (pad(f" {rate(flowing)}", gap), "dim")]
+        rows[3] += [(border.bottom_left + edge + border.bottom_right, "border"), (" " * gap, "")]
+    head, tail = _handlers(context, stages.tail)
+    titles.append((head, "title"))
+    for row, spans in enumerate(tail):
         rows[row] += spans
     return [tuple(titles), *(tuple(row) for row in rows)]
+
+
+def _arrow(context: Context, stage: int, gap: int, flowing: float, broken: bool) -> Span:
+    """The way to the next stage; a pulse runs along it at the pace of what flows."""
+    glyphs = context.glyphs
+    length = gap - 2
+    if broken:
+        return pad(f"{glyphs.broken}{glyphs.line * (length - 1)}{glyphs.broken}", gap), "bad"
+    shaft = list((glyphs.watch if stage == 0 else glyphs.line) * length)
+    if flowing > 0 and context.motion:
+        pace = min(8.0, 1.0 + flowing)
+        shaft[int(context.snapshot.mono * pace + stage * 2) % length] = glyphs.pulse
+    return pad("".join(shaft) + glyphs.arrow, gap), "stage" if flowing > 0 else "dim"
 
 
 def _side(edge: str, text: str) -> list[Span]:
     return [(edge, "border"), (text, ""), (edge, "border")]
 
 
-def _handlers(context: Context, width: int) -> list[list[Span]]:
-    glyphs = context.glyphs
-    handlers = context.snapshot.handlers
+def _handlers(context: Context, width: int) -> tuple[str, list[list[Span]]]:
+    """The heading, and a row a handler: pending, p99 and a word on its state."""
+    glyphs, handlers = context.glyphs, context.snapshot.handlers
     if not handlers:
-        return [[("waiting for sync", "dim")]]
+        return "Handlers", [[("waiting for sync", "dim")]]
     shown = handlers[:4]
+    name_width = min(width - 22, max(8, *(width_of(clean(handler.name)) for handler in shown)))
+    several = f"Handlers ({len(handlers)})"
+    head = f"{pad(several if len(several) <= name_width + 3 else 'Handlers', name_width + 3)}  pend    p99"
+    most = max(handler.pending for handler in handlers)
+    gauge = width - name_width - 26
     out: list[list[Span]] = []
-    name_width = min(12, max(width_of(clean(handler.name)) for handler in shown))
     for index, handler in enumerate(shown):
         mark = glyphs.branch if index < len(shown) - 1 else glyphs.last
-        state, style = _handler_state(handler)
         if index == 3 and len(handlers) > 4:
             out.append([(f"{mark}{glyphs.line} {len(handlers) - 3} more", "dim")])
             break
-        out.append([(f"{mark}{glyphs.line} ", "stage"), (pad(clean(handler.name), name_width), "bold"),
-                    (f" {_pending(handler):>5} pend {duration(handler.p99_s):>6} ", ""), (state, style)])  # fmt: skip
-    return out
+        state, style = _handler_state(handler)
+        row: list[Span] = [(f"{mark}{glyphs.line} ", "stage"), (pad(clean(handler.name), name_width), "bold"),
+                           (f"{_pending(handler):>6} {duration(handler.p99_s):>6} ", ""), (f"{state:<5}", style)]
+        if gauge >= 10 and most:
+            filled = round(handler.pending / most * (gauge - 2))
+            row.append((f" [{glyphs.full * filled}{' ' * (gauge - 2 - filled)}]", "warn" if filled else "dim"))
+        out.append(row)
+    return head, out
 
 
 def _life(context: Context, informer: InformerView | None) -> Line:

@@ -21,7 +21,7 @@ def queue_lines(context: Context) -> list[Line]:
     queue, glyphs = context.snapshot.queue, context.glyphs
     depth = line(("keys ", "dim"), (str(queue.keys), "bold"), ("  deltas ", "dim"), (str(queue.deltas), "bold"),
                  ("  objects ", "dim"), (str(queue.objects), "bold"),
-                 (f"   wait p50 {duration(queue.waited_p50_s)} p99 {duration(queue.waited_p99_s)}", "dim"))  # fmt: skip
+                 (f"   wait p50 {duration(queue.waited_p50_s)} p99 {duration(queue.waited_p99_s)}", "dim"))
     wave = line((f"last wave: {clean(queue.last_wave)}", "resync")) if queue.last_wave else line(("no wave yet", "dim"))
     spark = sparkline(queue.history, max(8, min(60, context.width - 34)), glyphs.blocks)
     foot = line((f"in {rate(queue.in_rate)}  out {rate(queue.out_rate)} ", ""), (spark, "spark"), (" 60s", "dim"))
@@ -33,7 +33,7 @@ def queue_lines(context: Context) -> list[Line]:
             mark = f" {glyphs.next} next" if number == 1 else ""
             body.append(columns([(f"{number}", "dim", 2, True), (clean(row.key), "", key_width, False),
                                  (glyphs.plain(row.deltas), "accent", 14, False),
-                                 (f"{duration(row.waited_s)}{mark}", "dim", 14, True)]))  # fmt: skip
+                                 (f"{duration(row.waited_s)}{mark}", "dim", 14, True)]))
     elif room > 0:
         when = (
             f"last pop {ago(context.snapshot.mono, queue.last_pop_at)} ago"

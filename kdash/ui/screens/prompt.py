@@ -58,7 +58,8 @@ class Palette(ModalScreen[str | None]):
 
     DEFAULT_CSS = """
     Palette { align: center top; background: transparent; }
-    Palette Vertical { margin-top: 2; height: auto; max-height: 80%; width: 90%; max-width: 90; background: $surface; border: round $accent; }
+    Palette Vertical { margin-top: 2; height: auto; max-height: 80%; width: 90%; max-width: 90; }
+    Palette Vertical { background: $surface; border: round $accent; }
     Palette Input { height: 1; border: none; padding: 0 1; }
     Palette OptionList { height: auto; max-height: 20; border: none; background: $surface; }
     """
@@ -89,7 +90,7 @@ class Palette(ModalScreen[str | None]):
         self._matches = [
             each for each in self._commands
             if not words or each[0].split()[0] == first or all(word in f"{each[0]} {each[1]}".lower() for word in words)
-        ]  # fmt: skip
+        ]
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options([Option(Content(f"{command:<16} {text}")) for command, text in self._matches])

@@ -47,6 +47,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("drill", ("enter",), "",
            "YAML of the cached object, from the cache; on a header: fold", "look", panes=("objects",)),
     Action("yaml", ("y",), "", "YAML of the cached object", "look", "yaml"),
+    Action("diff", ("d",), "", "what its last update changed, path by path", "look", "diff"),
+    Action("history", ("v",), "", "the object's last versions: when, by which event, through which handlers", "look",
+           "history"),
+    Action("older", ("left_square_bracket",), "", "Inspect: an older version", "look"),
+    Action("newer", ("right_square_bracket",), "", "Inspect: a newer version", "look"),
     Action("filter", ("slash",), "filter",
            "filter the focused pane: text, !not, ns:dev; events also ev:watch h:audit rv>118", "look", "filter"),
     Action("pause", ("p",), "pause", "freeze the display; data is still collected", "look", "pause"),
@@ -77,8 +82,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("interrupt", ("ctrl+c",), "", "twice: quit", "kdash"),
 )
 
-_NAMES = {"plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "colon": ":",
-          "escape": "esc", "pageup": "PgUp", "pagedown": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→"}
+_NAMES = {
+    "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "colon": ":", "escape": "esc",
+    "left_square_bracket": "[", "right_square_bracket": "]", "pageup": "PgUp", "pagedown": "PgDn", "up": "↑",
+    "down": "↓", "left": "←", "right": "→",
+}
 
 
 def key_name(key: str) -> str:

@@ -41,6 +41,7 @@ from kdash.ui.panes.queue import QueuePane
 from kdash.ui.panes.resync import ResyncPane
 from kdash.ui.presenter.context import Context
 from kdash.ui.presenter.header import header_line
+from kdash.ui.screens.inspect import InspectScreen
 from kdash.ui.spans import Line, line
 from kdash.ui.themes import THEMES, theme_names
 
@@ -181,6 +182,8 @@ class KdashApp(App[int]):
         self._due_at = now + 1 / self.options.refresh_hz
         if self.is_attached and len(self.screen_stack) >= 1:
             self.draw()
+            if isinstance(self.screen, InspectScreen):
+                self.screen.redraw()
 
     def draw(self, everything: bool = False) -> None:
         """Draw every visible pane; `everything`: also what has not changed."""

@@ -13,7 +13,7 @@ from kdash.ui.help_text import help_lines
 from kdash.ui.layout import PANES
 from kdash.ui.panes.events import EventsPane
 from kdash.ui.panes.objects import ObjectsPane
-from kdash.ui.presenter.yaml_text import yaml_lines
+from kdash.ui.screens.inspect import InspectScreen
 from kdash.ui.screens.prompt import Palette, Prompt
 from kdash.ui.screens.reader import Reader
 from kdash.ui.themes import THEMES, theme_names
@@ -42,7 +42,11 @@ class Commands:
             "period_set": self._ask_period,
             "queue": self._next_engine,
             "drill": self._drill,
-            "yaml": self._show_yaml,
+            "yaml": lambda: self._inspect("YAML"),
+            "diff": lambda: self._inspect("Diff"),
+            "history": lambda: self._inspect("History"),
+            "older": lambda: app.inspect_pane.scrub(app.observation, -1),
+            "newer": lambda: app.inspect_pane.scrub(app.observation, 1),
             "filter": self._ask_filter,
             "pause": self._pause,
             "copy": self._copy,
@@ -140,20 +144,18 @@ class Commands:
         if app.chosen == "objects" and app.objects.selected_ref is None:
             app.objects.fold()
         elif app.chosen in ("objects", "inspect"):
-            self._show_yaml()
+            self._inspect("YAML")
 
-    def _show_yaml(self) -> None:
+    def _inspect(self, tab: str) -> None:
+        """One object over the dashboard; in the large layout a tab of the Inspect pane, unless it is shown already."""
         app = self._app
         ref = app.objects.selected_ref
         if ref is None:
             self.say("select an object in pane 2 first", ok=False)
-            return
-        obj = app.observation.read_object(ref)
-        if obj is None:
-            self.say(f"{ref.key} is no longer in the cache", ok=False)
-            return
-        title = f"{clean(ref.informer)} {clean(ref.key)}  as cached, 0 requests"
-        app.push_screen(Reader(title, yaml_lines(obj), app.palette, app.glyphs))
+        elif "inspect" in app.laid_out.rects and app.inspect_pane.tab != tab:
+            app.inspect_pane.choose_tab(tab)
+        else:
+            app.push_screen(InspectScreen(app, ref, tab))
 
     def _filtered_pane(self) -> ObjectsPane | EventsPane:
         return self._app.events_pane if self._app.chosen == "events" else self._app.objects

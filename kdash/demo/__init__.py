@@ -8,7 +8,8 @@ It serves discovery, list, watch and CRUD for the usual kinds and for custom res
 paging, bookmarks, 410 and the rest of the protocol, on 127.0.0.1. It imports nothing else of kdash.
 """
 
-from kdash.demo.faults import Fault
+from kdash.demo.access import Rule, User
+from kdash.demo.fault_menu import MENU, Fault, parse_fault
 from kdash.demo.server import ApiServer
 
-__all__ = ["ApiServer", "Fault"]
+__all__ = ["MENU", "ApiServer", "Fault", "Rule", "User", "parse_fault"]

@@ -1,19 +1,24 @@
-"""Discovery: /api and /apis, aggregated or legacy, the resources of a group version, /version and the health paths.
+"""Discovery: /, /api and /apis, aggregated or legacy, the resources of a group version, /version and the health paths.
 
-Contract: pure functions of the registry; aggregated documents carry an ETag and answer 304 to a match.
+Contract: pure functions of the registry; aggregated documents carry an ETag and answer 304 to a match. `answer`
+finds the document of a path.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kdash.demo import status
 from kdash.demo.http_types import Request, Response, json_bytes
 from kdash.demo.resources import Registry, ResourceType
 
-__all__ = ["VERSION", "api_groups", "api_versions", "resource_list", "version"]
+if TYPE_CHECKING:
+    from kdash.demo.server import ApiServer
+
+__all__ = ["VERSION", "answer", "api_groups", "api_versions", "resource_list", "version"]
 
 VERSION = {
     "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36", "minCompatibilityMajor": "1",
@@ -22,6 +27,7 @@ VERSION = {
 }  # fmt: skip
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+_CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 _SUBRESOURCE_VERBS = {"eviction": ("create",)}
 _SCALE = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
 _EVICTION = {"group": "policy", "version": "v1", "kind": "Eviction"}
@@ -33,20 +39,67 @@ _REVIEWS: dict[str, tuple[tuple[str, str], ...]] = {
 """Groups whose resources can only be created."""
 
 
+_HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
+_JSON = ("application/json", "application/*", "*/*", "")
+
+
+def answer(request: Request, server: ApiServer, path: str) -> Response | None:
+    """The answer to a path without its trailing slash; None if it is no path of discovery or of health."""
+    registry = server.storage.registry
+    if path in _HEALTH or path.startswith(tuple(f"{each}/" for each in _HEALTH)):
+        return _health(path, request)
+    if path == "/version":
+        return version()
+    if path == "/":
+        return _paths(registry)
+    if path == "/api":
+        return api_versions(request, registry, f"127.0.0.1:{server.port}")
+    if path == "/apis":
+        return api_groups(request, registry)
+    if path == "/api/v1":
+        return resource_list(registry, "", "v1")
+    parts = path.split("/")
+    if len(parts) == 3 and parts[1] == "apis":
+        return api_groups(request, registry, parts[2])
+    if len(parts) == 4 and parts[1] == "apis":
+        return resource_list(registry, parts[2], parts[3])
+    return None
+
+
+def _health(path: str, request: Request) -> Response | None:
+    name, *check = path.strip("/").split("/")
+    if check not in ([], ["ping"], ["etcd"]):
+        return None
+    if "verbose" in request.query and not check:
+        return Response.text(f"[+]ping ok\n[+]log ok\n[+]etcd ok\n{name} check passed\n")
+    return Response.text("ok")
+
+
+def _paths(registry: Registry) -> Response:
+    """GET /: every served path."""
+    paths = {"/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"}
+    for group, each in _group_versions(registry):
+        paths |= {f"/apis/{group}", f"/apis/{group}/{each}"}
+    body = msgspec.json.format(json_bytes({"paths": sorted(paths)}), indent=2)
+    return Response(200, body, {"Content-Type": "application/json"})
+
+
 def version() -> Response:
+    """GET /version, which is always indented."""
     return Response(200, msgspec.json.format(msgspec.json.encode(VERSION), indent=2),
                     {"Content-Type": "application/json"})  # fmt: skip
 
 
 def _wants_aggregated(request: Request) -> bool:
+    """By the first type of Accept that is known; 406 if none is (wire fact 16)."""
     for entry in request.accept.split(","):
-        parts = [part.strip() for part in entry.split(";")]
-        if "as=APIGroupDiscoveryList" in parts:
-            if "v=v2" in parts or "v=v2beta1" in parts:
+        media, *parameters = (part.strip() for part in entry.split(";"))
+        if "as=APIGroupDiscoveryList" in parameters:
+            if media in _JSON and "v=v2" in parameters:
                 return True
-        elif parts[0] in ("application/json", "*/*"):
+        elif media in (*_JSON, "application/yaml"):
             return False
-    return False
+    raise status.only_media_types("application/json, application/yaml")
 
 
 def _group_versions(registry: Registry) -> list[tuple[str, str]]:
@@ -86,7 +139,7 @@ def resource_list(registry: Registry, group: str, version: str) -> Response | No
     resources: list[dict[str, Any]] = []
     for each in sorted(types, key=lambda each: each.plural):
         resources.append(_legacy_entry(each))
-        resources += [_legacy_subresource(each, sub) for sub in sorted(each.subresources)]
+        resources += [_legacy_subresource(each, sub) for sub in _subresources(each)]
     for plural, kind in _REVIEWS.get(group, ()):
         resources.append(
             {"name": plural, "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": ["create"]}
@@ -98,13 +151,24 @@ def resource_list(registry: Registry, group: str, version: str) -> Response | No
 
 def _legacy_entry(each: ResourceType) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": each.plural, "singularName": each.singular, "namespaced": each.namespaced,
-                             "kind": each.kind, "verbs": list(_VERBS)}  # fmt: skip
+                             "kind": each.kind, "verbs": _verbs(each)}  # fmt: skip
     if each.short_names:
         entry["shortNames"] = list(each.short_names)
     if each.categories:
         entry["categories"] = list(each.categories)
     entry["storageVersionHash"] = hashlib.sha256(each.qualified.encode()).hexdigest()[:11] + "="
     return entry
+
+
+def _verbs(each: ResourceType) -> list[str]:
+    if each.custom:
+        return list(_CUSTOM_VERBS)
+    return [verb for verb in _VERBS if verb != "deletecollection" or each.qualified != "namespaces"]
+
+
+def _subresources(each: ResourceType) -> list[str]:
+    """In the order of a kube-apiserver: by the alphabet, but for custom resources."""
+    return sorted(each.subresources, reverse=each.custom)
 
 
 def _legacy_subresource(each: ResourceType, sub: str) -> dict[str, Any]:
@@ -127,6 +191,7 @@ def _aggregated(request: Request, registry: Registry, pairs: list[tuple[str, str
     body = json_bytes(
         {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
     )
+    body += b"\n"
     etag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
     headers = {"Content-Type": _AGGREGATED, "Etag": etag, "Vary": "Accept", "Cache-Control": "public"}
     if request.headers.get("if-none-match") == etag:
@@ -143,17 +208,18 @@ def _aggregated_resources(registry: Registry, group: str, version: str) -> list[
         entry: dict[str, Any] = {
             "resource": each.plural, "responseKind": {**own, "kind": each.kind},
             "scope": "Namespaced" if each.namespaced else "Cluster", "singularResource": each.singular,
-            "verbs": list(_VERBS),
+            "verbs": _verbs(each),
         }  # fmt: skip
         if each.short_names:
             entry["shortNames"] = list(each.short_names)
         if each.categories:
             entry["categories"] = list(each.categories)
         if each.subresources:
+            kinds = {"scale": _SCALE, "eviction": _EVICTION}
             entry["subresources"] = [
-                {"subresource": sub, "responseKind": {"scale": _SCALE, "eviction": _EVICTION}.get(sub, {**own, "kind": each.kind}),
+                {"subresource": sub, "responseKind": kinds.get(sub, {**own, "kind": each.kind}),
                  "verbs": list(_SUBRESOURCE_VERBS.get(sub, ("get", "patch", "update")))}
-                for sub in sorted(each.subresources)
+                for sub in _subresources(each)
             ]  # fmt: skip
         out.append(entry)
     for plural, kind in _REVIEWS.get(group, ()):

@@ -1,71 +1,40 @@
-"""The fault menu: what the server does wrong on request.
+"""Faults at work: which one strikes a request, what it answers, and the acts on what is open (menu: `fault_menu`).
 
-Contract: `add` arms a fault for requests to come, once, N times or for a while, scoped to verb and resource; the
-methods below it act at once on what is open. Every fault that strikes is written to the request log. Any thread.
+Contract: `add` arms a fault for requests to come, or carries an act out, at once, later or again and again. Every
+fault that strikes is written to the request log, and everything that happens to `history`. Any thread may call
+anything; faults that wait for a time need the server to run.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from kdash.demo import status
+from kdash.demo.fault_menu import ANSWERS, FAULTS, Fault
 from kdash.demo.http_types import Request, Response, json_bytes
+from kdash.demo.list_options import ContinueToken
+from kdash.demo.storage import NotFound
 
 if TYPE_CHECKING:
     from kdash.demo.server import ApiServer
 
-__all__ = ["CONNECTION_FAULTS", "FAULTS", "STREAM_FAULTS", "Fault", "Faults"]
+__all__ = ["FAULTS", "Fault", "Faults", "Strike"]
 
-CONNECTION_FAULTS = {
-    "reset": "answer with a TCP reset",
-    "close": "close the connection without an answer",
-    "half-open": "accept the request and say nothing",
-    "stall-headers": "send the answer's headers late",
-}
-STREAM_FAULTS = {
-    "cut-mid-line": "cut the body in the middle of a line",
-    "garbage-line": "write a line that is no JSON",
-    "split-bytes": "write the body byte by byte",
-    "slow": "write the body slowly, piece by piece",
-}
-ANSWERS = {
-    "html": "an HTML error page with 502",
-    "401": "401 Unauthorized",
-    "403": "403 Forbidden",
-    "429": "429 with Retry-After",
-    "500": "500 InternalError",
-    "503": "503 ServiceUnavailable",
-    "504": "504 Too large resource version",
-    "410": "410 Expired (in the stream of a watch)",
-}
-FAULTS: dict[str, str] = {**CONNECTION_FAULTS, **STREAM_FAULTS, **ANSWERS}
-"""Every kind with what it does."""
+_logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Fault:
-    """One armed fault. Unset scopes match everything; `seconds` counts from when it was added."""
+class Strike(NamedTuple):
+    """Something that the menu did. `at` is wall time; `verb` and `path` are empty for acts."""
 
+    at: float
     kind: str
-    verb: str | None = None
-    """LIST, WATCH, GET, POST, PUT, PATCH or DELETE."""
-    resource: str | None = None
-    """As in the path: `pods`."""
-    times: int | None = 1
-    """None: as often as it lasts."""
-    seconds: float | None = None
-    delay_s: float = 5.0
-    """Of stall-headers and slow."""
-    retry_after_s: int = 1
-    struck: int = field(default=0, init=False)
-    expires_at: float | None = field(default=None, init=False)
-
-    def __post_init__(self) -> None:
-        if self.kind not in FAULTS:
-            raise ValueError(f"no fault is called {self.kind!r}; there are {', '.join(FAULTS)}")
+    verb: str
+    path: str
 
 
 class Faults:
@@ -73,71 +42,173 @@ class Faults:
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
-        self._lock = threading.Lock()  # guards _armed
+        self._lock = threading.Lock()  # guards _armed, _waiting and _history
         self._armed: list[Fault] = []
+        self._waiting: list[Fault] = []
+        self._history: deque[Strike] = deque(maxlen=10_000)
+
+    # arming --------------------------------------------------------------------------------------------
 
     def add(self, fault: Fault) -> Fault:
-        """Arm a fault."""
-        if fault.seconds is not None:
-            fault.expires_at = time.monotonic() + fault.seconds
-            if fault.times == 1:
-                fault.times = None
-        with self._lock:
-            self._armed.append(fault)
+        """Arm a fault, or carry an act out; later, if it says so."""
+        if fault.times == 1 and (fault.seconds is not None or fault.every_s is not None):
+            fault.times = None
+        if fault.after_s or fault.every_s:
+            with self._lock:
+                self._waiting.append(fault)
+            self._server.call_later(fault.after_s, lambda: self._due(fault))
+        elif fault.is_act:
+            self._act(fault)
+        else:
+            self._arm(fault)
         return fault
 
+    def check(self, fault: Fault) -> None:
+        """Raise `ValueError` if an act names a resource that is not served."""
+        if fault.is_act and fault.resource:
+            self._qualified(fault.resource)
+
+    def _arm(self, fault: Fault) -> None:
+        fault.expires_at = None if fault.seconds is None else time.monotonic() + fault.seconds
+        with self._lock:
+            if fault not in self._armed:
+                self._armed.append(fault)
+
+    def _due(self, fault: Fault) -> None:
+        """A fault whose time has come; plans its next time."""
+        with self._lock:
+            if fault not in self._waiting:
+                return
+            done = fault.every_s is None or (fault.is_act and fault.times is not None
+                                             and fault.struck + 1 >= fault.times)  # fmt: skip
+            if done:
+                self._waiting.remove(fault)
+        if not done:
+            self._server.call_later(fault.every_s or 0.0, lambda: self._due(fault))
+        if fault.is_act:
+            threading.Thread(target=self._act, args=(fault,), name="kdash-demo-fault", daemon=True).start()
+        else:
+            once = Fault(fault.kind, fault.verb, fault.resource, fault.times, fault.seconds, fault.delay_s,
+                         fault.retry_after_s)  # fmt: skip
+            self._arm(fault if done else once)
+
     def clear(self) -> None:
-        """Disarm all."""
+        """Disarm all, and forget those that wait."""
         with self._lock:
             self._armed.clear()
+            self._waiting.clear()
 
-    def strike(self, verb: str, resource: str) -> Fault | None:
+    def armed(self) -> list[Fault]:
+        """Those that wait for a request, and those that wait for their time."""
+        with self._lock:
+            return [*self._armed, *(each for each in self._waiting if each not in self._armed)]
+
+    def history(self) -> list[Strike]:
+        """What the menu has done, oldest first."""
+        with self._lock:
+            return list(self._history)
+
+    def _remember(self, kind: str, verb: str = "", path: str = "") -> None:
+        _logger.info("fault %s %s %s", kind, verb, path)
+        with self._lock:
+            self._history.append(Strike(time.time(), kind, verb, path))
+
+    # requests ------------------------------------------------------------------------------------------
+
+    def strike(self, verb: str, resource: str, request: Request) -> Fault | None:
         """The fault that strikes this request, if any; counts it."""
+        if not self._armed:
+            return None
+        verbs = {None, verb, "CONTINUE"} if verb == "LIST" and request.param("continue") else {None, verb}
         now = time.monotonic()
         with self._lock:
             self._armed = [each for each in self._armed if each.expires_at is None or each.expires_at > now]
             for fault in self._armed:
-                if fault.verb not in (None, verb) or fault.resource not in (None, resource):
-                    continue
-                fault.struck += 1
-                if fault.times is not None and fault.struck >= fault.times:
-                    self._armed.remove(fault)
-                return fault
-        return None
+                if fault.verb in verbs and fault.resource in (None, resource):
+                    fault.struck += 1
+                    if fault.times is not None and fault.struck >= fault.times:
+                        self._armed.remove(fault)
+                    break
+            else:
+                return None
+        self._remember(fault.kind, verb, request.path)
+        return fault
 
     def answer(self, fault: Fault, request: Request, verb: str) -> Response | None:
         """The answer that a fault gives in the server's place; None for faults of the connection or stream."""
+        if fault.kind not in ANSWERS:
+            return None
         if fault.kind == "html":
             page = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
             return Response(502, page, {"Content-Type": "text/html"})
-        if fault.kind not in ANSWERS:
-            return None
+        if fault.kind == "429":
+            answer = status.too_many_requests()
+            answer.headers["Retry-After"] = str(fault.retry_after_s)
+            return answer
+        if fault.kind == "429-shutdown":
+            return status.shutting_down()
         if fault.kind == "410" and verb == "WATCH":
-            error = status.too_old_for_watch(
-                int(request.param("resourceVersion") or 0), self._server.storage.current_version
-            )
+            error = status.too_old_for_watch(_asked(request), self._server.storage.current_version)
             line = b'{"type":"ERROR","object":' + json_bytes(error) + b"}\n"
             return Response(200, line, {"Content-Type": "application/json"})
-        return self._refusal(fault, request)
+        return self._refusal(fault, request, verb).response()
 
-    def _refusal(self, fault: Fault, request: Request) -> Response:
-        current = self._server.storage.current_version
-        errors = {
-            "401": status.ApiError(status.failure(401, "Unauthorized", "Unauthorized")),
-            "403": status.forbidden("list", fault.resource or request.path.rsplit("/", 1)[-1], "", "", "demo"),
-            "429": status.ApiError(
-                status.failure(429, "Too many requests, please try again later.", "TooManyRequests",
-                               {"retryAfterSeconds": fault.retry_after_s}),
-                {"Retry-After": str(fault.retry_after_s)}),
-            "500": status.ApiError(status.failure(500, "Internal error occurred: injected fault", "InternalError", {})),
-            "503": status.ApiError(status.failure(503, "the server is currently unable to handle the request",
-                                                  "ServiceUnavailable", {})),
-            "504": status.too_large_version(current + 1000, current),
-            "410": status.expired_exact(),
-        }  # fmt: skip
-        return errors[fault.kind].response()
+    def _refusal(self, fault: Fault, request: Request, verb: str) -> status.ApiError:
+        def failure(code: int, message: str, reason: str) -> status.ApiError:
+            return status.ApiError(status.failure(code, message, reason, {}))
 
-    # at once -------------------------------------------------------------------------------------------
+        kind = fault.kind
+        if kind == "401":
+            return status.ApiError(status.failure(401, "Unauthorized", "Unauthorized"))
+        if kind == "403":
+            attempt = self._server.router.attempt(request)
+            if attempt is None:
+                return status.forbidden_path(request.method.lower(), request.path, "demo")
+            return status.forbidden(attempt.verb, attempt.resource, attempt.group, attempt.namespace, "demo",
+                                    attempt.name)  # fmt: skip
+        if kind == "410":
+            token = request.param("continue")
+            if token:
+                return status.expired_continue(_fresh(token))
+            return status.expired_exact()
+        if kind == "429-initializing":
+            return status.initializing(fault.retry_after_s)
+        if kind == "504":
+            current = self._server.storage.current_version
+            return status.too_large_version(_asked(request) or current + 1000, current)
+        if kind == "503":
+            return failure(503, "the server is currently unable to handle the request", "ServiceUnavailable")
+        return failure(500, "Internal error occurred: injected fault", "InternalError")
+
+    # acts ----------------------------------------------------------------------------------------------
+
+    def _act(self, fault: Fault) -> None:
+        resource = self._qualified(fault.resource or "pods")
+        server = self._server
+        fault.struck += 1
+        acts: dict[str, Callable[[], object]] = {
+            "close-watches": self.close_watches,
+            "drop-connections": self.drop_connections,
+            "expire-history": lambda: self.expire_history(resource if fault.resource else None),
+            "expire-watches": self.expire_watches,
+            "send-garbage": self.send_garbage,
+            "lose-event": lambda: server.storage.tamper(resource, "lose"),
+            "duplicate-event": lambda: server.storage.tamper(resource, "duplicate"),
+            "reorder-events": lambda: server.storage.tamper(resource, "reorder"),
+            "huge-object": lambda: server.grow_object(resource, fault.size),
+            "time-jump": lambda: server.jump_clock(fault.delay_s),
+            "restart": server.restart,
+            "restart-empty": lambda: server.restart(keep_history=False),
+        }
+        self._remember(fault.kind)
+        acts[fault.kind]()
+
+    def _qualified(self, resource: str) -> str:
+        """`deployments` as the storage names it. Raises `ValueError` for what is not served."""
+        for each in self._server.storage.registry:
+            if resource in (each.plural, each.qualified):
+                return each.qualified
+        raise ValueError(f"no resource is called {resource!r} here")
 
     def close_watches(self) -> int:
         """End every open watch cleanly, as a time-out does; returns how many."""
@@ -153,7 +224,10 @@ class Faults:
 
     def lose_next_event(self, resource: str = "pods") -> None:
         """The next event of a resource reaches no open watch: caches miss it until they relist."""
-        self._server.storage.lose_next_event(resource)
+        try:
+            self._server.storage.tamper(resource, "lose")
+        except NotFound as error:
+            raise ValueError(str(error)) from None
 
     def send_garbage(self, line: bytes = b"this is no JSON\n") -> None:
         """Write a line that cannot be decoded into every open watch."""
@@ -166,3 +240,17 @@ class Faults:
         error = status.too_old_for_watch(storage.current_version - 1, storage.current_version)
         self._server.inject(b'{"type":"ERROR","object":' + json_bytes(error) + b"}\n")
         self._server.end_watches()
+
+
+def _asked(request: Request) -> int:
+    text = request.param("resourceVersion")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
+def _fresh(token: str) -> str:
+    """The token for the same place at the newest state; the old one if it cannot be read."""
+    try:
+        old = ContinueToken.decode(token)
+    except status.ApiError:
+        return token
+    return ContinueToken(old.v, -1, old.start.removeprefix("/")).encode()

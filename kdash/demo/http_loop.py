@@ -13,12 +13,17 @@ import gzip
 import socket
 import struct
 import time
+import zlib
+from collections.abc import AsyncIterator, Callable
+from http.client import responses
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
 
-from kdash.demo.faults import Fault
+from kdash.demo import status
+from kdash.demo.control import PREFIX
+from kdash.demo.fault_menu import STREAM_FAULTS, Fault
 from kdash.demo.http_types import Request, Response
 from kdash.demo.request_log import RequestRecord
 
@@ -46,8 +51,10 @@ class Connection:
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=64 * 1024)
         self._sent = 0
         self._busy = False
-        sock: socket.socket = writer.get_extra_info("socket")
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._write_log: Callable[[], None] = _nothing
+        sock: socket.socket | None = writer.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def serve(self) -> None:
         """Answer requests until the connection ends."""
@@ -85,13 +92,39 @@ class Connection:
         if request is None:
             return False
         self._busy = True
-        began, self._sent = time.monotonic(), 0
-        wall = time.time()
+        try:
+            if request.path.startswith(PREFIX):
+                await self._send(request, await self._server.router.answer(request), None)
+            else:
+                await self._answer(request)
+        finally:
+            self._busy = False
+        if self._h11.our_state is h11.MUST_CLOSE or self._h11.their_state is h11.MUST_CLOSE or self._server.stopping:
+            return False
+        try:
+            self._h11.start_next_cycle()
+        except h11.LocalProtocolError:
+            return False
+        return True
+
+    async def _answer(self, request: Request) -> None:
+        """Answer a request, with the fault that strikes it, and write both to the log."""
         server = self._server
+        began, wall, self._sent = time.monotonic(), server.now(), 0
         server.log.started()
         verb, resource = server.router.classify(request)
-        fault = server.faults.strike(verb, resource)
+        fault = server.faults.strike(verb, resource, request)
         code = 0
+
+        def write_log() -> None:
+            self._write_log = _nothing
+            path, _, query = request.raw_target.partition("?")
+            duration_s = time.monotonic() - began
+            server.log.add(
+                RequestRecord(wall, verb, path, query, code, self._sent, duration_s, fault.kind if fault else "")
+            )
+
+        self._write_log = write_log
         try:
             if fault is not None:
                 await self._before_answer(fault)
@@ -101,17 +134,7 @@ class Connection:
             code = response.status
             await self._send(request, response, fault)
         finally:
-            parts = urlsplit(request.raw_target)
-            server.log.add(RequestRecord(wall, verb, parts.path, parts.query, code, self._sent, time.monotonic() - began,
-                                         fault.kind if fault else ""))  # fmt: skip
-            self._busy = False
-        if self._h11.our_state is h11.MUST_CLOSE or self._h11.their_state is h11.MUST_CLOSE or server.stopping:
-            return False
-        try:
-            self._h11.start_next_cycle()
-        except h11.LocalProtocolError:
-            return False
-        return True
+            self._write_log()
 
     async def _read_request(self) -> Request | None:
         head: h11.Request | None = None
@@ -124,6 +147,8 @@ class Connection:
                     self._writer.write(self._h11.send(go_on) or b"")
                 self._h11.receive_data(await self._reader.read(_READ))
             elif isinstance(event, h11.Request):
+                if event.http_version not in (b"1.1", b"1.0"):
+                    raise h11.RemoteProtocolError("its version is neither 1.1 nor 1.0")
                 head = event
             elif isinstance(event, h11.Data):
                 body += event.data
@@ -138,8 +163,10 @@ class Connection:
     async def _send_bad_request(self, error: h11.RemoteProtocolError) -> None:
         if self._h11.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
-        answer = Response.text(f"400 Bad Request: {error}", error.error_status_hint or 400)
-        await self._send(Request("GET", "/"), answer, None)
+        code = error.error_status_hint if error.error_status_hint in (413, 414, 431) else 400
+        reason = "RequestEntityTooLarge" if code == 413 else "BadRequest"
+        answer = status.ApiError(status.failure(code, f"the request is no HTTP/1.1 request: {error}", reason))
+        await self._send(Request("GET", "/"), answer.response(), None)
 
     # answers -------------------------------------------------------------------------------------------
 
@@ -153,7 +180,7 @@ class Connection:
         if fault.kind == "half-open":
             await self._until_gone()
             raise _Broken
-        if fault.kind == "stall-headers":
+        if fault.kind in ("stall-headers", "slow-pages"):
             await asyncio.sleep(fault.delay_s)
 
     async def _until_gone(self) -> None:
@@ -162,42 +189,53 @@ class Connection:
 
     async def _send(self, request: Request, response: Response, fault: Fault | None) -> None:
         headers = {"Cache-Control": "no-cache, private", **response.headers}
-        body = response.body
-        if response.stream is None and "gzip" in request.headers.get("accept-encoding", "") and len(body) > _GZIP_ABOVE:
-            body = await asyncio.to_thread(gzip.compress, body, 1)
+        body, stream = response.body, response.stream
+        if max(len(body), response.size) > _GZIP_ABOVE and "gzip" in request.headers.get("accept-encoding", ""):
             headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        whole = response.stream is None and (response.status == 304 or len(body) <= self._server.chunk_above)
-        if whole:
+            if stream is None:
+                body = await asyncio.to_thread(gzip.compress, body, 1)
+            else:
+                stream = _compressed(stream)
+        if stream is None and (response.status == 304 or len(body) <= self._server.chunk_above):
             headers["Content-Length"] = str(len(body))
         else:
             headers["Transfer-Encoding"] = "chunked"
-        fields = [(name, value) for name, value in headers.items()]
-        fields += [("Warning", f'299 - "{text}"') for text in response.warnings]
-        fields.append(("Date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())))
+        fields = [(name, value) for name, value in headers.items() if value]
+        fields += [("Warning", f'299 - "{_header_text(text)}"') for text in response.warnings]
+        fields.append(("Date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(self._server.now()))))
         fields.append(("Audit-Id", self._server.next_audit_id()))
-        if self._server.stopping:
+        if self._server.stopping and "Connection" not in headers:
             fields.append(("Connection", "close"))
-        head = h11.Response(status_code=response.status, headers=fields)
-        self._writer.write(self._h11.send(head) or b"")
-        if response.stream is None:
-            if body and response.status != 304 and request.method != "HEAD":
-                await self._write(body, fault)
+        start = h11.Response(status_code=response.status, headers=fields, reason=_phrase(response.status))
+        head = self._h11.send(start) or b""
+        if stream is None and (not body or response.status == 304 or request.method == "HEAD"):
+            body = b""
+        if stream is None and (fault is None or fault.kind not in STREAM_FAULTS):
+            data = (self._h11.send(h11.Data(data=body)) or b"") if body else b""
+            self._sent = len(body)
+            self._write_log()
+            self._writer.write(head + data + (self._h11.send(h11.EndOfMessage()) or b""))
         else:
-            await self._send_stream(response, fault)
-        if response.cut:
-            raise _Broken
-        self._writer.write(self._h11.send(h11.EndOfMessage()) or b"")
+            self._writer.write(head)
+            if stream is not None:
+                await self._send_stream(stream, fault)
+            else:
+                await self._write(body, fault)
+            self._write_log()
+            self._writer.write(self._h11.send(h11.EndOfMessage()) or b"")
         await self._writer.drain()
 
-    async def _send_stream(self, response: Response, fault: Fault | None) -> None:
-        stream = response.stream
-        assert stream is not None
-        gone = asyncio.ensure_future(self._reader.read(1))
+    async def _send_stream(self, stream: AsyncIterator[bytes], fault: Fault | None) -> None:
+        gone = asyncio.ensure_future(self._reader.read(_READ))
         pieces = aiter(stream)
         try:
             while True:
                 following = asyncio.ensure_future(anext(pieces, None))
                 await asyncio.wait({gone, following}, return_when=asyncio.FIRST_COMPLETED)
+                if gone.done() and (early := gone.result()):  # the client has sent its next request already
+                    self._h11.receive_data(early)
+                    gone = asyncio.ensure_future(self._reader.read(_READ))
+                    await asyncio.wait({following})
                 if gone.done() and not following.done():
                     following.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
@@ -243,6 +281,30 @@ class Connection:
         return piece
 
 
+def _nothing() -> None:
+    """No request is being answered: nothing is to be logged."""
+
+
+def _phrase(code: int) -> bytes:
+    return responses.get(code, "").encode()
+
+
+async def _compressed(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A stream as gzip, compressed in a worker thread."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    async for piece in stream:
+        packed = await asyncio.to_thread(packer.compress, piece)
+        if packed:
+            yield packed
+    yield packer.flush()
+
+
+def _header_text(text: str) -> str:
+    """What a quoted string of a header may hold."""
+    safe = "".join(letter if letter.isprintable() else " " for letter in text)
+    return safe.encode("ascii", "replace").decode().replace("\\", "\\\\").replace('"', '\\"')
+
+
 def _request_of(head: h11.Request, body: bytes) -> Request:
     target = head.target.decode("latin-1")
     parts = urlsplit(target)
@@ -253,5 +315,3 @@ def _request_of(head: h11.Request, body: bytes) -> Request:
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     query = parse_qs(parts.query, keep_blank_values=True)
     return Request(head.method.decode(), unquote(parts.path), query, headers, body, target)
-
-

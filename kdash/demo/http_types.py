@@ -16,11 +16,23 @@ _ESCAPES = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"), ("\u2028
 
 def json_bytes(data: Any) -> bytes:
     """Compact JSON, with the characters escaped that Go's encoder escapes."""
-    raw = msgspec.json.encode(data)
+    try:
+        raw = msgspec.json.encode(data)
+    except UnicodeEncodeError:
+        raw = msgspec.json.encode(_joined(data))
     for plain, escaped in _ESCAPES:
         if plain in raw:
             raw = raw.replace(plain, escaped)
     return raw
+
+
+def _joined(data: Any) -> Any:
+    """The same data with halves of characters (which YAML can write) joined, or replaced."""
+    if isinstance(data, str):
+        return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(data, dict):
+        return {_joined(name): _joined(value) for name, value in data.items()}
+    return [_joined(part) for part in data] if isinstance(data, list | tuple) else data
 
 
 @dataclass(slots=True)
@@ -62,12 +74,14 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
     stream: AsyncIterator[bytes] | None = None
     warnings: tuple[str, ...] = ()
-    cut: bool = False
-    """End the connection without the last chunk once the stream is over (a fault)."""
+    size: int = 0
+    """About how many bytes a stream has, if that is known beforehand: a large one may be compressed."""
+    yaml_allowed: bool = True
+    """The body may be turned into YAML for a client that asks for it."""
 
     @classmethod
     def json(cls, data: Any, status: int = 200) -> Response:
-        return cls(status, json_bytes(data), {"Content-Type": "application/json"})
+        return cls(status, json_bytes(data) + b"\n", {"Content-Type": "application/json"})
 
     @classmethod
     def text(cls, text: str, status: int = 200) -> Response:

@@ -12,7 +12,7 @@ import msgspec
 from kdash.demo import status
 from kdash.demo.http_types import Request
 
-__all__ = ["ContinueToken", "ListParameters", "parse_list", "parse_watch"]
+__all__ = ["ContinueToken", "ListParameters", "parse_get", "parse_list", "parse_watch"]
 
 
 class ContinueToken(msgspec.Struct):
@@ -27,15 +27,16 @@ class ContinueToken(msgspec.Struct):
 
     @classmethod
     def decode(cls, text: str) -> ContinueToken:
+        invalid = "invalid continue token: continue key is not valid"
         try:
             raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
             token = msgspec.json.decode(raw, type=cls)
         except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
-            raise status.bad_request(f"invalid continue token: continue key is not valid: {error}") from None
-        if token.v != "meta.k8s.io/v1" or not token.start:
-            raise status.bad_request(
-                f"invalid continue token: continue key is not valid: server does not recognize {token.v!r}"
-            )
+            raise status.bad_request(f"{invalid}: {error}") from None
+        if token.v != "meta.k8s.io/v1":
+            raise status.bad_request(f"{invalid}: server does not recognize this encoded version {token.v!r}")
+        if not token.start or token.rv < -1 or token.rv >= 1 << 63:
+            raise status.bad_request(f"{invalid}: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
         return token
 
 
@@ -52,17 +53,21 @@ class ListParameters:
     initial_events: bool | None = None
 
 
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+
+
 def _number(request: Request, name: str) -> int | None:
     text = request.param(name)
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    if not _INTEGER.fullmatch(text):
+        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    if len(text) > 20 or not -(1 << 63) <= int(text) < 1 << 63:
+        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return int(text)
 
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|s|m|h)")
+_DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(ms|us|µs|ns|s|m|h)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
 
@@ -71,7 +76,7 @@ def _duration(text: str) -> float | None:
         return None
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise status.bad_request(f'invalid query parameter timeout="{text}": time: invalid duration "{text}"')
+        raise status.bad_request(f'invalid timeout specified in the request URL - time: invalid duration "{text}"')
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
@@ -79,8 +84,10 @@ def _version(request: Request, watching: bool) -> int | None:
     text = request.param("resourceVersion")
     if not text:
         return None
-    if not text.isascii() or not text.isdigit():
-        wrong = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+    digits = text.isascii() and text.isdigit()
+    if not digits or len(text) > 20 or int(text) >= 1 << 64:
+        why = "value out of range" if digits else "invalid syntax"
+        wrong = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": {why}'
         if watching:
             raise status.ApiError(status.failure(500, wrong))
         raise status.bad_request(f"invalid resource version: {wrong}")
@@ -91,11 +98,13 @@ def _refuse(field: str, message: str, reason: str = "FieldValueForbidden") -> No
     raise status.invalid_list_options([(reason, message, field)])
 
 
-def _check_match(match: str, given: str, watching: bool) -> None:
+_MATCH = "resourceVersionMatch"
+_INITIAL = "sendInitialEvents"
+
+
+def _check_match(match: str, given: str) -> None:
     if match and match not in ("Exact", "NotOlderThan"):
-        supported = (
-            'supported values: "Exact", "NotOlderThan", ""' if not watching else 'supported values: "NotOlderThan"'
-        )
+        supported = 'supported values: "Exact", "NotOlderThan", ""'
         _refuse("resourceVersionMatch", f'Unsupported value: "{match}": {supported}', "FieldValueNotSupported")
     if match == "Exact" and given == "0":
         _refuse("resourceVersionMatch",
@@ -111,7 +120,7 @@ def parse_list(request: Request) -> ListParameters:
         )
     if "sendInitialEvents" in request.query:
         _refuse("sendInitialEvents", "Forbidden: sendInitialEvents is forbidden for list")
-    _check_match(match, given, watching=False)
+    _check_match(match, given)
     limit = _number(request, "limit") or 0
     _number(request, "timeoutSeconds")
     version = _version(request, watching=False)
@@ -126,22 +135,37 @@ def parse_list(request: Request) -> ListParameters:
     return ListParameters(version, match, max(limit, 0), token, _duration(request.param("timeout")))
 
 
-def parse_watch(request: Request) -> ListParameters:
-    """The parameters of a watch. Raises `ApiError`."""
-    match = request.param("resourceVersionMatch")
-    initial = request.flag("sendInitialEvents") if "sendInitialEvents" in request.query else None
+def parse_get(request: Request) -> ListParameters:
+    """The parameters of a read of one object. Raises `ApiError`."""
+    return ListParameters(_version(request, watching=False), timeout_s=_duration(request.param("timeout")))
+
+
+def _check_watch(request: Request, watch_list: bool) -> None:
+    match, initial = request.param(_MATCH), _INITIAL in request.query
     if request.param("continue"):
-        _refuse("continue", "Forbidden: continue is forbidden for watch")
-    if initial is not None and not match:
-        _refuse(
-            "resourceVersionMatch", "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        _refuse(_MATCH, "Forbidden: resourceVersionMatch is forbidden when continue is provided")
+    if initial and not watch_list:
+        _refuse(_INITIAL, "Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is "
+                          "enabled")
+    if match and not initial:
+        _refuse(_MATCH, "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+    if not initial or match == "NotOlderThan":
+        return
+    causes = [("FieldValueForbidden",
+               "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan", _MATCH)]
+    if match:
+        causes.append(
+            ("FieldValueNotSupported", f'Unsupported value: "{match}": supported values: "NotOlderThan"', _MATCH)
         )
-    if match and initial is None:
-        _refuse("resourceVersionMatch",
-                "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
-    if match and match != "NotOlderThan":
-        _refuse("resourceVersionMatch", f'Unsupported value: "{match}": supported values: "NotOlderThan"',
-                "FieldValueNotSupported")
+    raise status.invalid_list_options(causes)
+
+
+def parse_watch(request: Request, *, watch_list: bool = True) -> ListParameters:
+    """The parameters of a watch; `watch_list`: streaming lists are served. Raises `ApiError`."""
+    match = request.param(_MATCH)
+    initial = request.flag(_INITIAL) if _INITIAL in request.query else None
+    _number(request, "limit")
+    _check_watch(request, watch_list)
     timeout_s = _number(request, "timeoutSeconds")
     return ListParameters(
         _version(request, watching=True), match, 0, None, None if not timeout_s else float(timeout_s),

@@ -9,14 +9,33 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from kdash.demo.http_types import Response, json_bytes
+from kdash.demo import status
+from kdash.demo.http_types import Request, Response, json_bytes
 from kdash.demo.resources import Registry, ResourceType
 
-__all__ = ["document", "index"]
+__all__ = ["answer", "document", "index"]
 
 
 def _prefix(each: ResourceType) -> str:
     return each.path_prefix.removeprefix("/")
+
+
+def answer(request: Request, registry: Registry, path: str) -> Response | None:
+    """The answer to a path under /openapi/v3; None for other paths."""
+    if path == "/openapi/v3":
+        found = index(registry)
+    elif path.startswith("/openapi/v3/"):
+        document_ = document(registry, path.removeprefix("/openapi/v3/"))
+        if document_ is None:
+            return None
+        found = document_
+    else:
+        return None
+    if request.method not in ("GET", "HEAD"):
+        raise status.method_not_allowed()
+    if found.headers.get("Etag") and request.headers.get("if-none-match") == found.headers["Etag"]:
+        return Response(304, b"", {"Etag": found.headers["Etag"]})
+    return found
 
 
 def index(registry: Registry) -> Response:
@@ -27,7 +46,7 @@ def index(registry: Registry) -> Response:
         paths[prefix] = {"serverRelativeURL": f"/openapi/v3/{prefix}?hash={digest}"}
     body = json_bytes({"paths": paths})
     etag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
-    return Response(200, body, {"Content-Type": "text/plain; charset=utf-8", "Etag": etag, "Vary": "Accept"})
+    return Response(200, body, {"Content-Type": "text/plain; charset=utf-8", "Etag": etag})
 
 
 def document(registry: Registry, prefix: str) -> Response | None:
@@ -76,5 +95,6 @@ def _patch(gvk: dict[str, str], schema: str) -> dict[str, Any]:
     media = ("application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json",
              "application/strategic-merge-patch+json")  # fmt: skip
     ok = {"description": "OK", "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
-    return {"parameters": parameters, "requestBody": {"content": {name: {"schema": {"type": "object"}} for name in media}},
-            "responses": {"200": ok}, "x-kubernetes-action": "patch", "x-kubernetes-group-version-kind": gvk}  # fmt: skip
+    body = {"content": {name: {"schema": {"type": "object"}} for name in media}}
+    return {"parameters": parameters, "requestBody": body, "responses": {"200": ok}, "x-kubernetes-action": "patch",
+            "x-kubernetes-group-version-kind": gvk}  # fmt: skip

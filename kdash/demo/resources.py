@@ -44,6 +44,11 @@ class ResourceType:
         return self.list_kind or f"{self.kind}List"
 
     @property
+    def go_type(self) -> str:
+        """The name of its type inside a kube-apiserver, which some refusals quote."""
+        return "unstructured.Unstructured" if self.custom else f"{self.group.partition('.')[0] or 'core'}.{self.kind}"
+
+    @property
     def path_prefix(self) -> str:
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 

@@ -1,7 +1,8 @@
 """From a path to the handler: discovery, collections, objects, subresources.
 
 Contract: `classify` is pure and cheap (the faults and the log use it before anything is answered); `answer` never
-raises: an `ApiError` becomes its Status, anything unexpected a 500 whose details go to the server's logger.
+raises: an `ApiError` becomes its Status, anything unexpected a 500 whose details go to the server's logger. Who sends
+a request is settled before anything else: a user without permission cannot tell what exists (wire fact 93).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kdash.demo import crud, discovery, openapi, status
+from kdash.demo import control, crud, discovery, openapi, status
+from kdash.demo.access import Attempt, User, answer_review
 from kdash.demo.http_types import Request, Response, json_bytes
-from kdash.demo.list_handler import handle_list
-from kdash.demo.negotiation import form_of
+from kdash.demo.list_handler import handle_list, wait_for_version
+from kdash.demo.list_options import parse_get
+from kdash.demo.negotiation import check_include_object, finish, form_of, shown
 from kdash.demo.resources import ResourceType
 from kdash.demo.table import partial_metadata, render_table
 from kdash.demo.watch_handler import handle_watch
@@ -33,7 +36,7 @@ _RESOURCE = re.compile(
     r"(?:/namespaces/(?P<ns>[^/]+)(?=/[^/]+))?/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>[^/]+))?/?$"
 )
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
-_HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,63 +83,78 @@ class Router:
     async def answer(self, request: Request) -> Response:
         """The answer to a request, whatever happens."""
         try:
-            refused = self._server.authenticate(request)
-            return refused or await self._route(request)
+            response = await self._route(request)
         except status.ApiError as error:
-            return error.response()
+            response = error.response()
         except asyncio.CancelledError:
             raise
+        except RecursionError:
+            response = status.bad_request("the body is nested too deeply: exceeded max depth").response()
         except Exception:
             _logger.exception("the demo server failed on %s %s", request.method, request.path)
-            return status.ApiError(status.failure(500, "Internal error occurred", "InternalError", {})).response()
+            response = status.ApiError(
+                status.failure(500, "Internal error occurred", "InternalError", {})).response()  # fmt: skip
+        return finish(request, response)
+
+    def attempt(self, request: Request) -> Attempt | None:
+        """What a request tries to do to a resource; None if its path is none."""
+        return self._attempt_on(target_of(request.path), request)
+
+    def _attempt_on(self, target: Target | None, request: Request) -> Attempt | None:
+        if target is None:
+            return None
+        verb, _ = self.classify(request)
+        verb = _VERBS.get(verb, verb.lower())
+        if verb == "delete" and not target.name:
+            verb = "deletecollection"
+        resource = f"{target.plural}/{target.subresource}" if target.subresource else target.plural
+        return Attempt(verb, resource, target.group, target.namespace, target.name)
 
     async def _route(self, request: Request) -> Response:
-        path = request.path.rstrip("/") or "/"
         if "//" in request.path:
-            return _not_found_text()
-        plain = self._discovery(request, path)
+            raise status.unknown_resource()
+        path = request.path.rstrip("/") or "/"
+        plain = discovery.answer(request, self._server, path)
+        target = None if plain is not None else target_of(request.path)
+        user = self._server.access.check(request, self._attempt_on(target, request))
         if plain is not None:
             return plain if request.method in ("GET", "HEAD") else status.method_not_allowed().response()
-        target = target_of(request.path)
+        if path.startswith(control.PREFIX):
+            return await asyncio.to_thread(control.handle, request, self._server)
         if target is None:
-            return _not_found_text()
+            return openapi.answer(request, self._server.storage.registry, path) or _not_found_text()
+        return await self._resource(request, target, user)
+
+    async def _resource(self, request: Request, target: Target, user: User) -> Response:
         registry = self._server.storage.registry
         found = registry.find(target.group, target.version, target.plural)
         if found is None:
             review = crud.review(request, self._server, target.group, target.plural)
             if review is not None:
-                return review
+                return answer_review(user, review, self._server.now())
             if not registry.has_group_version(target.group, target.version):
                 return _not_found_text()
             raise status.unknown_resource()
+        if target.namespace and not found.namespaced:
+            raise status.unknown_resource()
         if request.method == "GET" and not target.subresource:
             return await self._read(request, found, target)
-        if request.method in ("HEAD", "OPTIONS"):
+        whole_namespaces = request.method == "DELETE" and found.qualified == "namespaces" and not target.name
+        if request.method in ("HEAD", "OPTIONS") or whole_namespaces:
             raise status.method_not_allowed()
-        return await asyncio.to_thread(crud.handle, request, self._server)
+        return await asyncio.to_thread(self._write, request, found)
 
-    def _discovery(self, request: Request, path: str) -> Response | None:
-        registry, server = self._server.storage.registry, self._server
-        if path in _HEALTH or path.startswith("/healthz/"):
-            return Response.text("ok")
-        if path == "/version":
-            return discovery.version()
-        if path == "/api":
-            return discovery.api_versions(request, registry, f"127.0.0.1:{server.port}")
-        if path == "/apis":
-            return discovery.api_groups(request, registry)
-        if path == "/api/v1":
-            return discovery.resource_list(registry, "", "v1")
-        if path == "/openapi/v3":
-            return openapi.index(registry)
-        if path.startswith("/openapi/v3/"):
-            return openapi.document(registry, path.removeprefix("/openapi/v3/")) or _not_found_text()
-        parts = path.split("/")
-        if len(parts) in (3, 4) and parts[1] == "apis":
-            if len(parts) == 3:
-                return discovery.api_groups(request, registry, parts[2]) or _not_found_text()
-            return discovery.resource_list(registry, parts[2], parts[3]) or _not_found_text()
-        return None
+    def _write(self, request: Request, found: ResourceType) -> Response:
+        """Carry a write out. What breaks over a field of a type that it cannot have is 400, as it is where bodies
+        are decoded into types; the logger hears of it."""
+        try:
+            return crud.handle(request, self._server)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            _logger.warning("cannot read the body of %s %s", request.method, request.path, exc_info=True)
+            raise status.bad_request(
+                f'{found.kind} in version "{found.group_version}" cannot be handled as a {found.kind}: '
+                f"a field has a value of a type that it cannot have ({type(error).__name__})"
+            ) from None
 
     async def _read(self, request: Request, found: ResourceType, target: Target) -> Response:
         if not target.name:
@@ -150,6 +168,12 @@ class Router:
 
     async def _get(self, request: Request, found: ResourceType, target: Target) -> Response:
         form = form_of(request)
+        if form == "partial list":
+            raise status.wrong_partial("PartialObjectMetadataList", "not a list", found.go_type)
+        include = check_include_object(request) if form == "table" else ""
+        parameters = parse_get(request)
+        if parameters.version:
+            await wait_for_version(self._server.storage, parameters.version, parameters.timeout_s)
         stored = self._server.storage.get_raw(found.qualified, target.namespace, target.name)
         if stored is None:
             raise status.not_found(found.plural, target.name, found.group)
@@ -158,11 +182,11 @@ class Router:
                 return Response(200, stored.raw + b"\n", {"Content-Type": "application/json"})
             head = b'{"kind":' + json_bytes(found.kind) + b',"apiVersion":' + json_bytes(found.group_version) + b","
             return Response(200, head + stored.raw[1:] + b"\n", {"Content-Type": "application/json"})
-        obj = self._server.storage.decode(found, stored.raw)
+        obj = shown(found, stored.raw)
         if form == "partial":
             return Response.json(partial_metadata(obj))
-        table = render_table(found, [obj], request.param("includeObject", "Metadata"),
-                             resource_version=str(stored.version), printer_columns=found.printer_columns)  # fmt: skip
+        table = render_table(found, [obj], include, resource_version=str(stored.version),
+                             printer_columns=found.printer_columns, now=self._server.now())  # fmt: skip
         return Response.json(table)
 
 

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from kdash.demo.http_types import Response, json_bytes
 
 __all__ = [
     "ApiError",
+    "bad_include_object",
     "bad_request",
     "conflict",
     "expired_continue",
     "expired_exact",
     "failure",
     "forbidden",
+    "forbidden_path",
+    "initializing",
     "invalid",
     "invalid_list_options",
     "method_not_allowed",
     "not_acceptable",
     "not_found",
+    "only_media_types",
+    "shutting_down",
     "too_large_version",
+    "too_many_requests",
     "too_old_for_watch",
     "unknown_resource",
     "unsupported_media_type",
+    "wrong_partial",
 ]
 
 
 class ApiError(Exception):
     """A refusal that becomes a Status answer."""
+
+    indented = False
+    """Always written with indentation, as the refusals of a media type are."""
 
     def __init__(self, status: dict[str, Any], headers: dict[str, str] | None = None) -> None:
         super().__init__(status.get("message", ""))
@@ -36,7 +48,9 @@ class ApiError(Exception):
 
     def response(self) -> Response:
         headers = {"Content-Type": "application/json", **self.headers}
-        return Response(self.status["code"], json_bytes(self.status), headers)
+        if self.indented:
+            return Response(self.status["code"], msgspec.json.format(json_bytes(self.status), indent=2), headers)
+        return Response(self.status["code"], json_bytes(self.status) + b"\n", headers)
 
 
 def failure(
@@ -73,14 +87,21 @@ def method_not_allowed() -> ApiError:
     return ApiError(failure(405, message, "MethodNotAllowed", {}))
 
 
-def forbidden(verb: str, resource: str, group: str, namespace: str, user: str) -> ApiError:
+def forbidden(verb: str, resource: str, group: str, namespace: str, user: str, name: str = "") -> ApiError:
     where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
     qualified = f"{resource}.{group}" if group else resource
+    named = f' "{name}"' if name else ""
     message = (
-        f'{qualified} is forbidden: User "{user}" cannot {verb} resource "{resource}" in API group "{group}" {where}'
+        f'{qualified}{named} is forbidden: User "{user}" cannot {verb} resource "{resource}" '
+        f'in API group "{group}" {where}'
     )
-    details = {**({"group": group} if group else {}), "kind": resource}
+    details = {**({"name": name} if name else {}), **({"group": group} if group else {}), "kind": resource}
     return ApiError(failure(403, message, "Forbidden", details), {"X-Content-Type-Options": "nosniff"})
+
+
+def forbidden_path(verb: str, path: str, user: str) -> ApiError:
+    message = f'forbidden: User "{user}" cannot {verb} path "{path}"'
+    return ApiError(failure(403, message, "Forbidden", {}), {"X-Content-Type-Options": "nosniff"})
 
 
 def conflict(resource: str, name: str, group: str = "", why: str = "") -> ApiError:
@@ -132,11 +153,54 @@ def too_old_for_watch(asked: int, oldest: int) -> dict[str, Any]:
     return failure(410, f"too old resource version: {asked} ({oldest})", "Expired")
 
 
-def not_acceptable() -> ApiError:
+class _Indented(ApiError):
+    indented = True
+
+
+def not_acceptable(available: str) -> ApiError:
+    """406 for a list, watch or object."""
+    message = f"406: Not Acceptable\n\nAvailable representations: {available}"
+    return _Indented(failure(406, message, "NotAcceptable", {}))
+
+
+def only_media_types(accepted: str) -> ApiError:
+    """406 for discovery, and for watches."""
+    message = f"only the following media types are accepted: {accepted}"
+    return _Indented(failure(406, message, "NotAcceptable"))
+
+
+def wrong_partial(name: str, what: str, go_type: str) -> ApiError:
+    """406 for PartialObjectMetadata on a list, and the other way round."""
+    message = f"you requested {name}, but the requested object is {what} (*{go_type})"
+    return _Indented(failure(406, message, "NotAcceptable"))
+
+
+def bad_include_object(value: str) -> ApiError:
     message = (
-        "406: Not Acceptable\n\nAvailable representations: application/json, application/json;stream=watch"
+        f'Unable to convert to Table as requested: includeObject: Invalid value: "{value}": '
+        "must be 'Metadata', 'Object', 'None', or empty"
     )
-    return ApiError(failure(406, message, "NotAcceptable", {}))
+    return _Indented(failure(400, message, "BadRequest"))
+
+
+def too_many_requests() -> Response:
+    """429 of the request limiter: plain text, no Status (wire fact 96)."""
+    answer = Response.text("Too many requests, please try again later.\n", 429)
+    answer.headers["Retry-After"] = "1"
+    return answer
+
+
+def shutting_down() -> Response:
+    """429 of a server that is about to end: plain text, and the connection closes (wire fact 96)."""
+    answer = Response.text("The apiserver is shutting down, please try again later.\n", 429)
+    answer.headers |= {"Retry-After": "5", "Connection": "close", "Cache-Control": ""}
+    return answer
+
+
+def initializing(retry_after_s: int) -> ApiError:
+    """429 while a resource's watch cache is being loaded."""
+    body = failure(429, "storage is (re)initializing", "TooManyRequests", {"retryAfterSeconds": retry_after_s})
+    return ApiError(body, {"Retry-After": str(retry_after_s)})
 
 
 def unsupported_media_type(message: str) -> ApiError:

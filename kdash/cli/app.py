@@ -5,6 +5,7 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 no connection, 4 denied, 130 interrupte
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -73,6 +74,7 @@ for _command in (dashboard, demo, snapshot, trace):
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
+    logging.getLogger("kdash").addHandler(logging.NullHandler())  # else warnings would be written over the screen
     try:
         code = app.main(list(arguments), prog_name="kdash", standalone_mode=False)
         sys.stdout.flush()

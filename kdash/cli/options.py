@@ -107,7 +107,10 @@ core_options = _several(
     duration_option("--resync",
                     help="Resync period of the handlers, 0 for none.  [default: 30s, in the demo 10s]"),
     click.option("--handler", "handlers", multiple=True, metavar="NAME[=SPEC]", callback=_handlers,
-                 help="A handler: NAME counts, NAME=sleep:300ms±100ms takes its time; may be repeated."),
+                 help="A handler: NAME counts, NAME=sleep:300ms±100ms takes its time, NAME=package.module:callable is "
+                      "your own; then perhaps ,resync=30s ,slow=100ms; may be repeated."),
+    click.option("--metrics", "metrics_port", type=click.IntRange(0, 65535), default=None, metavar="PORT",
+                 help="Serve Prometheus metrics on 127.0.0.1:PORT, 0: any free port (needs kdash[metrics])."),
     click.option("--queue", type=click.Choice(ENGINES), default="delta", show_default=True,
                  help="Queue engine: DeltaFIFO, RealFIFO or atomic RealFIFO."),
     click.option("--no-watch-list", is_flag=True, help="Fetch the state by LIST, not by streaming watch."),
@@ -153,6 +156,11 @@ class Given:
 
         values = self.values
         resync_s = values["resync"] if values["resync"] is not None else DEMO_RESYNC_S if demo else 30.0
+        try:
+            for handler in values["handlers"]:
+                handler.load()
+        except BadValue as error:
+            raise click.BadParameter(str(error), param_hint="--handler") from None
         handlers = values["handlers"] or default_handlers(demo=demo)[: 1 if quiet else 2]
         return Wanted(
             resources=values.get("resources") or ("pods",),
@@ -177,13 +185,15 @@ class Given:
         """The cluster that kubectl would use."""
         from kdash.observe.opening import open_cluster
 
-        return open_cluster(self.wanted(demo=False, quiet=quiet), **self._connection())
+        return self._with_metrics(open_cluster(self.wanted(demo=False, quiet=quiet), **self._connection()))
 
     def open_cluster_or_demo(self) -> LiveObservation:
         """The cluster that kubectl would use; the demo when there is none and none was named."""
         from kdash.observe.opening import open_cluster_or_demo
 
-        return open_cluster_or_demo(self.wanted(demo=False), self.wanted(demo=True), **self._connection())
+        return self._with_metrics(
+            open_cluster_or_demo(self.wanted(demo=False), self.wanted(demo=True), **self._connection())
+        )
 
     def open_demo(
         self, scenario: str | None = None, *, port: int = 0, quiet: bool = False
@@ -192,8 +202,22 @@ class Given:
         from kdash.observe.opening import open_demo
 
         values = self.values
-        return open_demo(self.wanted(demo=True, quiet=quiet), objects=values.get("objects"),
-                         rate=values.get("rate"), seed=values.get("seed"), scenario=scenario, port=port)
+        return self._with_metrics(
+            open_demo(self.wanted(demo=True, quiet=quiet), objects=values.get("objects"), rate=values.get("rate"),
+                      seed=values.get("seed"), scenario=scenario, port=port)
+        )  # fmt: skip
+
+    def _with_metrics(self, observation: LiveObservation) -> LiveObservation:
+        port = self.values.get("metrics_port")
+        if port is None:
+            return observation
+        try:
+            url = observation.serve_metrics(port)
+        except BadValue as error:
+            observation.stop()
+            raise click.BadParameter(str(error), param_hint="--metrics") from None
+        click.echo(f"metrics: {url}", err=True)
+        return observation
 
     def _connection(self) -> dict[str, Any]:
         values = self.values

@@ -16,13 +16,15 @@ from kdash.cli.options import (
     given,
     resource_arguments,
 )
-from kdash.cli.waiting import wait_synced
+from kdash.cli.waiting import check, wait_synced
 from kdash.probe.text import duration, plural
 
 if TYPE_CHECKING:
-    from kdash.probe.snapshot import Snapshot
+    from kdash.probe.snapshot import AdviceView, Snapshot
 
-__all__ = ["snapshot", "table"]
+__all__ = ["advice_text", "snapshot", "table"]
+
+_ADVICE_S = 10.0
 
 
 @click.command()
@@ -32,8 +34,12 @@ __all__ = ["snapshot", "table"]
 @demo_options
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--demo", is_flag=True, help="Observe the embedded demo server instead of a cluster.")
+@click.option("--advice", is_flag=True, help="Print what is wrong and what to do instead, after --for.")
+@duration_option("--for", "for_s", help="Go on observing this long before printing.  [default: 0, with --advice 10s]")
 @duration_option("--timeout", default="30s", show_default=True, help="Give up after this.")
-def snapshot(output: str, demo: bool, timeout: float, **values: Any) -> int:
+def snapshot(
+    output: str, demo: bool, advice: bool, for_s: float | None, timeout: float, **values: Any
+) -> int:
     """Sync RESOURCEs (default: pods), print the state of every stage, and leave.
 
     In JSON, instants (…_at, …_since, …_until) are seconds of a monotonic clock; it reads `mono` when the
@@ -44,13 +50,33 @@ def snapshot(output: str, demo: bool, timeout: float, **values: Any) -> int:
     observation.start()
     try:
         picture = wait_synced(observation, timeout)
+        for_s = (_ADVICE_S if advice else 0.0) if for_s is None else for_s
+        if for_s:
+            observation.stopping.wait(for_s)
+            picture = check(observation)
+        found = observation.advice() if advice else ()
     finally:
         observation.stop()
-    if output == "json":
+    if advice:
+        click.echo(advice_text(found, output))
+    elif output == "json":
         click.echo(json.dumps(dataclasses.asdict(picture), indent=2, ensure_ascii=False))
     else:
         click.echo(table(picture))
     return 0
+
+
+def advice_text(found: tuple[AdviceView, ...], output: str) -> str:
+    """The advice as text or JSON."""
+    if output == "json":
+        return json.dumps([dataclasses.asdict(each) for each in found], indent=2, ensure_ascii=False)
+    if not found:
+        return "nothing is wrong, as far as these figures tell"
+    blocks = [
+        f"{each.severity.upper()}  {each.subject}: {each.title}  [{each.rule}]\n  {each.figures}\n  -> {each.todo}"
+        for each in found
+    ]
+    return "\n\n".join(blocks)
 
 
 def table(picture: Snapshot) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from kdash.informer.clock import Clock
 from kdash.informer.errors import InformerError
+from kdash.informer.gate import Gate
 from kdash.informer.list_watch import CancelToken
 from kdash.informer.queue.protocol import ProcessBatchFunc, ProcessFunc, Queue, QueueClosed
 from kdash.informer.reflector import Reflector
@@ -43,6 +44,8 @@ class ControllerConfig:
     """Processes several deltas of different keys at once, where the queue can (CT-3)."""
     clock: Clock
     crash_through: bool = False
+    gate: Gate | None = None
+    """Holds and steps the process loop."""
 
 
 class Controller:
@@ -50,6 +53,7 @@ class Controller:
 
     def __init__(self, config: ControllerConfig) -> None:
         self.config = config
+        self.gate = config.gate or Gate(clock=config.clock, informer=config.name)
         self._reflector: Reflector | None = None
         self._thread: threading.Thread | None = None
 
@@ -79,7 +83,9 @@ class Controller:
         queue = self.config.queue
         self._thread = threading.current_thread()
         reflector = self._reflector = self.config.make_reflector()
+        queue.gate = self.gate
         forget = stop.on_cancel(queue.close)
+        forget_gate = stop.on_cancel(self.gate.open)
         forget_reflector = stop.on_cancel(reflector.stop)
         if not stop.cancelled:
             reflector.start()
@@ -87,6 +93,7 @@ class Controller:
             self._process_until_closed(stop)
         finally:
             forget()
+            forget_gate()
             forget_reflector()
             queue.close()
             reflector.stop()
@@ -95,10 +102,14 @@ class Controller:
     def _process_until_closed(self, stop: CancelToken) -> None:
         config = self.config
         pop, process, process_batch = config.queue.pop, config.process, config.process_batch
+        gate, waits = self.gate, self._entry_waits
         while True:
             try:
                 while True:
-                    pop(process, process_batch)
+                    while not gate.held:
+                        pop(process, process_batch)
+                    if gate.await_permit(waits):
+                        pop(process, block=False)
             except QueueClosed:
                 return
             except InformerError as error:
@@ -110,6 +121,9 @@ class Controller:
                     "informer %s: processing raised; going on in %g s", config.name, _LOOP_PAUSE_S
                 )
                 self._pause(stop)
+
+    def _entry_waits(self) -> bool:
+        return self.config.queue.depth()[1] > 0
 
     def _pause(self, stop: CancelToken) -> None:
         condition = threading.Condition()

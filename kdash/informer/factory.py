@@ -41,7 +41,7 @@ class SharedInformerFactory:
     `default_resync`: resync period of every informer whose resource is not in `custom_resync` (keys as
     kubectl writes them: `pods`, `deployments.apps`); 0: no resync. `namespace`: "" for all.
     `tweak_list_options` sees every list and watch. `transform` changes every object before it is cached.
-    `metadata_only` asks the server for metadata alone.
+    `metadata_only` asks the server for metadata alone. `versions`: see `SharedIndexInformerOptions`.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class SharedInformerFactory:
         name: InformerName | None = None,
         metrics: InformerMetricsProvider | None = None,
         tap: Tap | None = None,
+        versions: Callable[[tuple[Any, ...]], None] | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -78,6 +79,7 @@ class SharedInformerFactory:
         self._clock: Clock = clock or SystemClock()
         self._common: dict[str, Any] = {
             "queue": queue, "watch_list": watch_list, "page_size": page_size, "packed": packed, "tap": tap,
+            "versions": versions,
             "relist_period_s": seconds(relist_period) or 0.0, "crash_through": crash_through, "rng": rng,
             "clock": self._clock,
         }  # fmt: skip

@@ -51,6 +51,9 @@ class SharedIndexInformerOptions:
     crash_through: bool = False
     """A handler that raises ends its thread with the exception, instead of being logged and paused for 1 s.
     """
+    versions: Callable[[tuple[Any, ...]], None] | None = None
+    """Gets (seq, informer, delta type, key, new, old) of each change of the cache; needs a tap. Called under
+    the locks of processing: it may only append. `new` may be a tombstone."""
     tap: Tap | None = None
     clock: Clock | None = None
     rng: random.Random | None = None

@@ -4,8 +4,8 @@ Contract:
 - `add` never waits for the handler: the buffer has no bound. It is called under the informer's blockDeltas
   lock.
 - The handler is called from one daemon thread, one notification at a time, in the order of `add`.
-- A callback that raises is logged and counted; the thread goes on, after 1 s, with the next notification
-  (client-go with ReallyCrash off). With `crash_through` the exception ends the thread instead.
+- A callback that raises, SystemExit and KeyboardInterrupt included, is logged and counted; the thread goes on,
+  after 1 s, with the next notification (client-go with ReallyCrash off). With `crash_through` the exception ends the thread instead.
 - `close` drops what is buffered; the running callback, if any, finishes later (`join` waits for it).
 - The handler counts as synced when the informer is and all its initial adds have returned normally; one that
   raised in an initial add never is (PL-11).
@@ -93,7 +93,10 @@ class ProcessorListener:
         self.tracker.on_synced(self._synced)
         self._buffer: deque[Notification] = deque()
         self._append = self._buffer.append
-        self._wakeup = threading.Condition(threading.Lock())  # guards _waiting and _closed
+        self._take = self._buffer.popleft  # while held: `_take_if_allowed`
+        self._held = False
+        self._permits = 0
+        self._wakeup = threading.Condition(threading.Lock())  # guards _waiting, _closed, _held, _permits and _take
         self._waiting = False
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -143,6 +146,47 @@ class ProcessorListener:
         """Notifications not yet returned from the handler: those waiting and the running one (PL-8)."""
         return len(self._buffer) + self.running
 
+    # gate (kdash extension) ----------------------------------------------------------------------------
+
+    @property
+    def held(self) -> bool:
+        """Whether notifications wait until they are let through one by one."""
+        return self._held
+
+    def hold(self) -> None:
+        """Call the handler no more; the running callback finishes, the buffer grows."""
+        with self._wakeup:
+            if not self._held:
+                self._held, self._permits, self._take = True, 0, self._take_if_allowed
+
+    def release(self) -> None:
+        """Go on."""
+        with self._wakeup:
+            self._held, self._permits, self._take = False, 0, self._buffer.popleft
+            self._waiting = False
+            self._wakeup.notify_all()
+
+    def let_through(self) -> bool:
+        """While held, deliver one notification more; False when none waits that was not let through before."""
+        with self._wakeup:
+            if not self._held or self._permits >= len(self._buffer):
+                return False
+            self._permits += 1
+            self._wakeup.notify_all()
+            return True
+
+    def waiting(self) -> int:
+        """Notifications in the buffer."""
+        return len(self._buffer)
+
+    def _take_if_allowed(self) -> Notification:
+        with self._wakeup:
+            if self._permits <= 0:
+                raise IndexError("held")
+            notification = self._buffer.popleft()
+            self._permits -= 1
+            return notification
+
     # the thread ----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -158,13 +202,13 @@ class ProcessorListener:
         The listener's own thread does this; without a thread (simulation) the caller takes its place.
         """
         try:
-            notification = self._buffer.popleft()
+            notification = self._take()
         except IndexError:
             return False
         self.running = True
         try:
             self._call(notification)
-        except Exception:
+        except BaseException:  # SystemExit too: a handler must not end its thread unseen
             if self._crash_through:
                 self.running = False
                 raise
@@ -174,8 +218,10 @@ class ProcessorListener:
 
     def _wait_for_work(self) -> None:
         with self._wakeup:
-            self._waiting = True
-            while self._waiting and not self._buffer and not self._closed:
+            while not self._closed:
+                self._waiting = not self._held  # before the buffer is looked at: `add` looks at it afterwards
+                if self._permits > 0 if self._held else self._buffer:
+                    break
                 self._clock.wait(self._wakeup)
             self._waiting = False
 
@@ -250,7 +296,7 @@ class ProcessorListener:
         error = ""
         try:
             self._call_plain(notification)
-        except Exception as raised:
+        except BaseException as raised:
             error = type(raised).__name__
             raise
         finally:

@@ -67,8 +67,10 @@ class DeltaProcessor:
         key_func: Callable[[Any], str] | None = None,
         tap: Tap | None = None,
         informer: str = "",
+        versions: Callable[[tuple[Any, ...]], None] | None = None,
     ) -> None:
         self._store = store
+        self._versions = versions
         self._get = store.get_by_key
         self._key = key_func
         self._added, self._updated, self._deleted = sink.added, sink.updated, sink.deleted
@@ -199,8 +201,12 @@ class DeltaProcessor:
                 "store.replaced", self._informer, delta.object.resource_version, len(objects), len(gone)
             )
         for tombstone in gone:
+            if self._versions is not None:
+                self._versions((cause, self._informer, _DELETED, tombstone.key, tombstone, tombstone.obj))
             self._deleted(tombstone, cause)
         for obj, old in zip(objects, before, strict=True):
+            if self._versions is not None and (old is None or old.resource_version != obj.resource_version):
+                self._versions((cause, self._informer, DeltaType.REPLACED, obj.key, obj, old))
             if old is None:
                 self._added(obj, is_in_initial_list, cause)
             else:
@@ -216,9 +222,12 @@ class DeltaProcessor:
             key, obj = obj
         else:
             key = self._key(obj) if self._key else obj.key
-        return tap.emit(
+        seq = tap.emit(
             "store.mutation", self._informer, op, key, getattr(old, "resource_version", ""),
             getattr(obj, "resource_version", "") if op != "delete" else "",
             old is not None and obj is not None and getattr(old, "uid", "") != getattr(obj, "uid", ""),
             getattr(obj, "size", 0), getattr(obj, "stored_size", 0) if op != "delete" else 0, type_, cause,
         )  # fmt: skip
+        if self._versions is not None and type_ is not DeltaType.SYNC:
+            self._versions((seq, self._informer, type_, key, delta[1], old))
+        return seq

@@ -34,12 +34,14 @@ class SharedProcessor:
         self._now = clock.monotonic
         self._tap = tap
         self._informer = informer
-        self._lock = threading.Lock()  # guards the membership, _started, and the listeners' periods and flags
+        # guards the membership, _started, holds_handlers, and the listeners' periods and flags
+        self._lock = threading.Lock()
         self._listeners: tuple[ProcessorListener, ...] = ()
         self._names: tuple[str, ...] = ()
         self._started = False
         self._upstream_synced = False
         self._departed: list[ProcessorListener] = []
+        self.holds_handlers = False
         self.tick = 0
         """Number of the last resync tick."""
 
@@ -53,6 +55,8 @@ class SharedProcessor:
     def add_listener(self, listener: ProcessorListener) -> None:
         """Take a listener in; its thread starts now if the processor has started."""
         with self._lock:
+            if self.holds_handlers:
+                listener.hold()
             self._set_listeners((*self._listeners, listener))
             if self._started:
                 listener.start()
@@ -70,6 +74,20 @@ class SharedProcessor:
         if self._tap is not None:
             self._tap.emit("listener.removed", self._informer, listener.name, dropped, running)
         return True
+
+    def hold(self) -> None:
+        """Hold every listener, those that join later too (kdash extension)."""
+        with self._lock:
+            self.holds_handlers = True
+            for listener in self._listeners:
+                listener.hold()
+
+    def release(self) -> None:
+        """Let every listener go on."""
+        with self._lock:
+            self.holds_handlers = False
+            for listener in self._listeners:
+                listener.release()
 
     def _set_listeners(self, listeners: tuple[ProcessorListener, ...]) -> None:
         self._listeners = listeners

@@ -92,7 +92,7 @@ class Reflector:
         )
         self._timer = ResyncTimer(
             name=name, period_s=resync_period_s, tick=self._tick, on_error=self._resync_failed,
-            clock=self._clock, tap=tap,
+            on_alarm=lambda: self._order(fx.EndBookmarkMissing()), clock=self._clock, tap=tap,
         )  # fmt: skip
         self._condition = threading.Condition()  # guards the six attributes that follow
         self._orders: list[fx.Input] = []
@@ -106,6 +106,7 @@ class Reflector:
         self._carry: dict[type, Callable[[Any], None]] = {
             fx.StartResync: lambda effect: self._timer.start_session(effect.session),
             fx.StopResync: lambda effect: self._timer.stop_session(effect.why),
+            fx.AwaitEndBookmark: lambda effect: self._timer.set_alarm(effect.seconds),
             fx.CloseStream: lambda _: self._close_stream(),
         }
         self._fulfil: dict[type, Callable[[Any], fx.Input | None]] = {

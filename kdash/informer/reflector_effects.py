@@ -20,8 +20,10 @@ __all__ = [
     "REQUESTS",
     "Apply",
     "ApplyBookmark",
+    "AwaitEndBookmark",
     "CloseStream",
     "Effect",
+    "EndBookmarkMissing",
     "EndWatch",
     "EventsArrived",
     "Finished",
@@ -142,6 +144,11 @@ class Stop:
     """Order: end everything."""
 
 
+@dataclass(frozen=True, slots=True)
+class EndBookmarkMissing:
+    """The alarm of `AwaitEndBookmark` went off."""
+
+
 Input = (
     Start
     | PageArrived
@@ -156,6 +163,7 @@ Input = (
     | ResyncFailed
     | ForceRelist
     | EndWatch
+    | EndBookmarkMissing
     | Stop
 )
 
@@ -255,6 +263,13 @@ class StopResync:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitEndBookmark:
+    """Give `EndBookmarkMissing` after so long, unless this comes again before."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class CloseStream:
     """Stop the open stream, if there is one."""
 
@@ -280,6 +295,7 @@ Effect = (
     | ReportError
     | StartResync
     | StopResync
+    | AwaitEndBookmark
     | CloseStream
     | Tell
 )

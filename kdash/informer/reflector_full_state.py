@@ -26,7 +26,10 @@ from kdash.informer.objects import KubeObject
 from kdash.informer.pager import ListPager, ListResult
 from kdash.informer.reflector_session import VERY_SHORT_S, SessionFrame, error_class
 
-__all__ = ["FullStateTransitions", "status_of"]
+__all__ = ["END_BOOKMARK_PATIENCE_S", "FullStateTransitions", "status_of"]
+
+END_BOOKMARK_PATIENCE_S = 10.0
+"""Seconds without a new initial object after which a watch-list is given up for a list."""
 
 
 def status_of(event: WatchEvent) -> ApiStatusError:
@@ -133,13 +136,14 @@ class FullStateTransitions(SessionFrame):
 
     def _watch_list_opened(self, state: at.OpeningWatchList, _: fx.WatchOpened) -> None:
         self._enter(at.WatchListing(state.started_at, state.timeout_s))
-        self._out.append(fx.ReadEvents())
+        self._out += (fx.AwaitEndBookmark(END_BOOKMARK_PATIENCE_S), fx.ReadEvents())
 
     def _watch_list_open_failed(self, _: at.OpeningWatchList, failed: fx.WatchOpenFailed) -> None:
         self._watch_list_failed(failed.error)
 
     def _initial_events(self, state: at.WatchListing, arrived: fx.EventsArrived) -> None:
         """Take events into the temporary store until the end bookmark (RF-22, RF-23)."""
+        added = state.added
         for index, event in enumerate(arrived.events):
             type_, obj = event.type, event.object
             if type_ == "ERROR":
@@ -161,6 +165,8 @@ class FullStateTransitions(SessionFrame):
                 self._initial_complete(state, arrived.events[index + 1 :])
                 return
         self._tell_progress(state)
+        if state.added > added:
+            self._out.append(fx.AwaitEndBookmark(END_BOOKMARK_PATIENCE_S))
         self._out.append(fx.ReadEvents())
 
     def _take_initial(self, state: at.WatchListing, type_: str, obj: KubeObject) -> None:
@@ -201,6 +207,12 @@ class FullStateTransitions(SessionFrame):
             return
         self._tell("watchlist.retry", "eof", 0.0)
         self._repeat(at.AfterDelay.WATCH_LIST, lived_s)
+
+    def _end_bookmark_missing(self, state: at.WatchListing, _: fx.EndBookmarkMissing) -> None:
+        """A server that never ends its initial events; client-go warns and waits on (RF-26)."""
+        self._out.append(fx.CloseStream())
+        what = f"no end of the initial events after {len(state.initial)} objects"
+        self._watch_list_failed(InformerError(f"{what}: {END_BOOKMARK_PATIENCE_S:g} s without another one"))
 
     def _watch_list_failed(self, error: Exception) -> None:
         """Back off, retry at once without a version, or fall back to a list (RF-24, RF-9)."""

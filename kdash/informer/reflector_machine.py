@@ -41,9 +41,11 @@ It is not thread-safe.
 On the hot path a batch of plain events costs one scan and one `Apply`, not an effect an event. The machine's
 `version.last` is the version *after* the batch; a driver publishes it once the batch is in the store (RF-47).
 
-Three deliberate differences from client-go: the delay in a watch-list can be cancelled (RF-24: there it
+Four deliberate differences from client-go: the delay in a watch-list can be cancelled (RF-24: there it
 cannot); repeats that client-go makes at once pass the `RepeatPacer` (ten free, then two a second) unless
-the stream before had lived for a second; `ForceRelist` and `EndWatch` are kdash extensions.
+the stream before had lived for a second; a watch-list that brings no further object for 10 s and no end
+bookmark is given up for a list (RF-26: there it warns and waits on); `ForceRelist` and `EndWatch` are kdash
+extensions.
 """
 
 from __future__ import annotations
@@ -280,6 +282,7 @@ _TRANSITIONS: dict[tuple[type, type], Callable[[ReflectorMachine, Any, Any], Non
     (at.OpeningWatchList, fx.WatchOpenFailed): _M._watch_list_open_failed,
     (at.WatchListing, fx.EventsArrived): _M._initial_events,
     (at.WatchListing, fx.StreamEnded): _M._initial_stream_ended,
+    (at.WatchListing, fx.EndBookmarkMissing): _M._end_bookmark_missing,
     (at.Replacing, fx.Replaced): _M._replaced,
     (at.Replacing, fx.ReplaceFailed): _M._replace_failed,
     (at.OpeningWatch, fx.WatchOpened): _M._watch_opened,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import quote
 
 from kdash.informer.list_watch import ListerWatcher
 
@@ -34,11 +35,15 @@ class ResourceInfo:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str = "") -> str:
-        """The collection's URL path; `namespace` is ignored for cluster-scoped resources."""
-        prefix = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        """The collection's URL path, percent-encoded; `namespace` is ignored for cluster-scoped resources.
+
+        >>> ResourceInfo("apps", "v1", "deployments", "Deployment", True).path("a/b")
+        '/apis/apps/v1/namespaces/a%2Fb/deployments'
+        """
+        parts = ["apis", self.group, self.version] if self.group else ["api", self.version]
         if self.namespaced and namespace:
-            return f"{prefix}/namespaces/{namespace}/{self.resource}"
-        return f"{prefix}/{self.resource}"
+            parts += ["namespaces", namespace]
+        return "/" + "/".join(quote(part, safe="") for part in (*parts, self.resource))
 
 
 class Client(Protocol):

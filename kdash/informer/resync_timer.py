@@ -7,6 +7,7 @@ Contract:
   period after the work of the one before. `stop_session` returns once a tick that is under way has ended,
   or `stop` was called.
 - A tick that fails ends the timer until the next session; the error is told to `on_error`.
+- The thread keeps one alarm besides, for whoever waits for something that may not come (`set_alarm`).
 - `set_period` and `tick_now` are kdash extensions and work at any time; a forced tick leaves the due time
   alone.
 """
@@ -32,18 +33,21 @@ class ResyncTimer:
         period_s: float,
         tick: Callable[[float, bool], None],
         on_error: Callable[[int, Exception], None],
+        on_alarm: Callable[[], object] = lambda: None,
         clock: Clock,
         tap: Tap | None = None,
     ) -> None:
         self._name = name
         self._tick = tick
         self._on_error = on_error
+        self._on_alarm = on_alarm
         self._clock = clock
         self._tap = tap
         self._condition = threading.Condition()  # guards everything below
         self._period_s = period_s
         self._session = 0  # 0: no session, so no timer
         self._due_at: float | None = None
+        self._alarm_at: float | None = None
         self._forced = False
         self._busy = False
         self._stopping = False
@@ -88,6 +92,15 @@ class ResyncTimer:
             elif self._due_at is not None:
                 self._due_at = None
                 self._emit("resync.timer_stopped", self._session, "the period is 0")
+
+    def set_alarm(self, after_s: float) -> None:
+        """Call `on_alarm` in the timer's thread in so many seconds, instead of when it was set for before."""
+        with self._condition:
+            if not self._stopping:
+                waits_shorter = self._alarm_at is not None
+                self._alarm_at = self._clock.monotonic() + after_s
+                if not waits_shorter:
+                    self._wake()
 
     def tick_now(self) -> bool:
         """Run one tick as soon as the thread is free; False after `stop`."""
@@ -153,16 +166,29 @@ class ResyncTimer:
                 self._after_tick(session, forced, error)
 
     def _wait_for_work(self) -> bool:
-        """Wait until a tick is due or forced; False to end."""
+        """Wait until a tick is due or forced, and ring the alarm meanwhile; False to end."""
         while not self._stopping:
-            due_at = self._due_at
-            left_s = None if due_at is None else due_at - self._clock.monotonic()
-            if self._forced or (left_s is not None and left_s <= 0):
+            due_at, alarm_at = self._due_at, self._alarm_at
+            if self._forced or (due_at is not None and due_at <= self._clock.monotonic()):
                 return True
-            timed_out = not self._clock.wait(self._condition, left_s)
-            if timed_out and due_at is not None and self._due_at == due_at:
+            wake_at = min((at for at in (due_at, alarm_at) if at is not None), default=None)
+            left_s = None if wake_at is None else wake_at - self._clock.monotonic()
+            timed_out = left_s is not None and (left_s <= 0 or not self._clock.wait(self._condition, left_s))
+            if left_s is None:
+                self._clock.wait(self._condition)
+            elif timed_out and wake_at == alarm_at == self._alarm_at:
+                self._ring()
+            elif timed_out and wake_at == due_at == self._due_at:
                 return not self._stopping
         return False
+
+    def _ring(self) -> None:
+        self._alarm_at = None
+        self._condition.release()
+        try:
+            self._on_alarm()
+        finally:
+            self._condition.acquire()
 
     def _run_tick(self, lateness_s: float, forced: bool) -> Exception | None:
         try:

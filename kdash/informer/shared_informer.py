@@ -23,6 +23,7 @@ from typing import Any
 from kdash.informer.clock import Clock, SystemClock, new_random
 from kdash.informer.controller import Controller, ControllerConfig
 from kdash.informer.errors import InformerError
+from kdash.informer.gate import Gate
 from kdash.informer.handler_registry import HandlerRegistry
 from kdash.informer.handlers import ResourceEventHandler, ResourceEventHandlerFuncs
 from kdash.informer.indexer import Indexer, Indexers, new_indexer
@@ -51,9 +52,7 @@ _logger = logging.getLogger(__name__)
 class SharedIndexInformer:
     """A cache with handlers. All methods may be called from any thread unless they say otherwise."""
 
-    def __init__(
-        self, lister_watcher: ListerWatcher, options: SharedIndexInformerOptions | None = None
-    ) -> None:
+    def __init__(self, lister_watcher: ListerWatcher, options: SharedIndexInformerOptions | None = None) -> None:
         options = options or SharedIndexInformerOptions()
         self.options = options
         self.name = options.name or (options.resource.name if options.resource else "informer")
@@ -63,9 +62,7 @@ class SharedIndexInformer:
         self._clock: Clock = options.clock or SystemClock()
         self._rng = options.rng or new_random()
         self._tap = options.tap
-        self._block_deltas = (
-            threading.Lock()
-        )  # held while deltas are processed and while handlers join or leave
+        self._block_deltas = threading.Lock()  # held while deltas are processed and while handlers join or leave
         self._processor = SharedProcessor(clock=self._clock, tap=self._tap, informer=self.name)
         self._registry = HandlerRegistry(
             self._processor, self._block_deltas, self.indexer.list, informer=self.name,
@@ -75,7 +72,7 @@ class SharedIndexInformer:
         self._detector = MutationDetector.from_environment(self.name, self._clock)
         self._deltas = DeltaProcessor(
             self.indexer, DistributingSink(self._processor, self._detector), self._block_deltas,
-            key_func=options.key_func, tap=self._tap, informer=self.name,
+            key_func=options.key_func, tap=self._tap, informer=self.name, versions=options.versions,
         )  # fmt: skip
         self._transform: Callable[[KubeObject], Any] | None = None
         self._watch_error_handler: WatchErrorHandler | None = None
@@ -83,6 +80,7 @@ class SharedIndexInformer:
         self._stop = CancelToken()
         self._thread: threading.Thread | None = None
         self._controller: Controller | None = None
+        self.gate = Gate(clock=self._clock, tap=self._tap, informer=self.name)
         self._emit("created", "")
 
     # before the start ----------------------------------------------------------------------------------
@@ -124,9 +122,7 @@ class SharedIndexInformer:
         """Run in a thread of its own until `stop`, or until the method `stop`, whichever comes first."""
         if stop is not None:
             stop.on_cancel(self._stop.cancel)
-        thread = threading.Thread(
-            target=self.run, args=(self._stop,), name=f"informer {self.name}", daemon=True
-        )
+        thread = threading.Thread(target=self.run, args=(self._stop,), name=f"informer {self.name}", daemon=True)
         with self._registry.started_lock:
             if self._thread is None:
                 self._thread = thread
@@ -165,9 +161,7 @@ class SharedIndexInformer:
             self._detector.start()
         self._controller.config.queue.on_synced(self._queue_synced)
         self._processor.start()
-        relists = PeriodicCall(
-            self.force_relist, self.options.relist_period_s, self._clock, f"relist {self.name}"
-        )
+        relists = PeriodicCall(self.force_relist, self.options.relist_period_s, self._clock, f"relist {self.name}")
         relists.start()
         try:
             self._controller.run(stop)
@@ -200,7 +194,7 @@ class SharedIndexInformer:
             ControllerConfig(
                 name=self.name, queue=queue, make_reflector=lambda: self._new_reflector(queue),
                 process=process, process_batch=process_batch, clock=self._clock,
-                crash_through=options.crash_through,
+                crash_through=options.crash_through, gate=self.gate,
             )
         )  # fmt: skip
 
@@ -359,6 +353,18 @@ class SharedIndexInformer:
         reflector = self.reflector
         return reflector is not None and not self._registry.stopped and order(reflector)
 
+    def hold(self, *, entries: bool = True, handlers: bool = True) -> None:
+        """Hold the queue before pop, the handlers before a call, or both (see `gate`)."""
+        if entries:
+            self.gate.hold()
+        if handlers:
+            self._processor.hold()
+
+    def release(self) -> None:
+        """Let everything go on."""
+        self.gate.release()
+        self._processor.release()
+
     def set_resync_period(
         self, period: timedelta | float, registration: HandlerRegistration | None = None, how: str = "direct"
     ) -> PeriodChange:
@@ -382,9 +388,7 @@ class SharedIndexInformer:
         if self._tap is not None:
             wanted = self.options.watch_list
             supported = supports_watch_list(self._lister_watcher)
-            why = (
-                "" if wanted and supported else "turned off" if not wanted else "the lister-watcher has none"
-            )
+            why = "" if wanted and supported else "turned off" if not wanted else "the lister-watcher has none"
             engine = self.options.queue
             self._tap.emit(
                 "config.engine", self.name, engine, CLIENT_GO_VERSIONS[engine], wanted and supported, why

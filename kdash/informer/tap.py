@@ -112,6 +112,15 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "informer.lifecycle": ("what", "detail"),
     "informer.check_period": ("old_s", "new_s", "by"),
     "config.engine": ("engine", "client_go", "watch_list", "watch_list_reason"),
+    # gate and handlers under the microscope (kdash extensions) ---------------------------------------------
+    # what: hold, step or release; stage: queue, handlers, handler or all; name: the stepped handler
+    "gate": ("what", "stage", "name"),
+    # the listener's callback raised: frames of the user's code, outermost first, each (file, line, function, text, own)
+    "handler.error": ("listener", "kind", "key", "error", "message", "frames", "tombstone", "in_initial_list"),
+    # the listener's thread was found in a call that takes long; cpu_s: used since the sample before, None: unknown
+    "handler.sample": ("listener", "kind", "key", "frames", "elapsed_s", "cpu_s"),
+    # CPU time of a call of the user's own handler that took 1 ms or more
+    "handler.cpu": ("listener", "kind", "key", "cpu_s", "run_s"),
     # transport (emitted by the ListerWatcher, which holds the same tap) ----------------------------------
     # purpose: list, watch, watch-list, discovery, …; path with its query, no secrets in it
     "api.start": ("request", "verb", "path", "purpose", "attempt"),
@@ -178,7 +187,17 @@ class RingTap:
 
 
 def as_dict(record: Record) -> dict[str, Any]:
-    """A record with its field names, for traces and tests."""
+    """A record with its field names, for traces and tests.
+
+    The field `kind` of notifications and handlers (add, update or delete) is called `callback` here: `kind` is
+    the record's own.
+
+    >>> as_dict((7, 0.5, "handler.start", "pods", 1, "audit", "add", "ns/a", "12", False, True, 0.0, 0, 6))["callback"]
+    'add'
+    """
     seq, mono, kind, informer, thread, *fields = record
+    names = FIELDS[kind]
+    if "kind" in names:
+        names = tuple("callback" if name == "kind" else name for name in names)
     return {"seq": seq, "mono": mono, "kind": kind, "informer": informer, "thread": thread,
-            **dict(zip(FIELDS[kind], fields, strict=True))}
+            **dict(zip(names, fields, strict=True))}

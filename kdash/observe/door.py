@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kdash.probe.objects import ObjectRef
-from kdash.probe.snapshot import Snapshot
+from kdash.probe.snapshot import AdviceView, ChangeView, Snapshot, VersionView
 
 __all__ = ["Observation", "Outcome", "UiOptions"]
 
@@ -82,3 +82,40 @@ class Observation(Protocol):
     def remove_handler(self, name: str) -> Outcome: ...
 
     def set_queue(self, engine: str) -> Outcome: ...
+
+    def reload_handler(self, name: str) -> Outcome:
+        """Load a handler of the user's own anew; it leaves and joins again, with a replay of the cache."""
+
+    # hold and step; `Snapshot.gate` tells the state ------------------------------------------------------
+
+    def hold(self, stage: str = "all") -> Outcome:
+        """Hold the pipeline before pop (`queue`), before the handlers (`handlers`) or both (`all`).
+
+        The API side goes on. What is on its way already finishes.
+        """
+
+    def step(self, stage: str = "auto", handler: str | None = None) -> Outcome:
+        """Let one entry through the queue (`queue`) or one notification to a handler (`handler`).
+
+        `auto` walks one entry: first through the queue, then to each handler that waits for it, then the next
+        entry. `handler` alone names whose notification goes through.
+        """
+
+    def release(self) -> Outcome:
+        """Let everything go on."""
+
+    # history ---------------------------------------------------------------------------------------------
+
+    def history(self, ref: ObjectRef) -> tuple[VersionView, ...]:
+        """What is known of the object's last 32 versions, oldest first; also of one that was deleted."""
+
+    def version(self, ref: ObjectRef, number: int) -> Mapping[str, Any] | None:
+        """The content of one version, decoded; of a Secret its metadata only. None when it is forgotten."""
+
+    def changes(self, ref: ObjectRef, old: int, new: int) -> tuple[ChangeView, ...]:
+        """What differs between two versions, by path; empty when nothing does or one is forgotten."""
+
+    # advice ----------------------------------------------------------------------------------------------
+
+    def advice(self) -> tuple[AdviceView, ...]:
+        """What is wrong with these informers and handlers, problems first; computed when asked for."""

@@ -1,7 +1,7 @@
-"""The synthetic handlers an observation registers: one that only counts, one that takes its time.
+"""The handlers an observation registers: one that only counts, one that takes its time, the user's own.
 
 Contract: the core calls a handler from one thread of its own; what it did is told by the tap, so a handler
-keeps nothing. `SleepingHandler` wakes at once when the observation stops.
+keeps nothing. `SleepingHandler` wakes at once when the observation stops. The user's code is in `user_code`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import random
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from kdash.informer.handlers import ResourceEventHandlerFuncs
 from kdash.observe.parse import BadValue, parse_duration
+from kdash.observe.user_code import UserCode, is_target, load
 
 __all__ = [
     "CountingHandler",
@@ -24,7 +26,7 @@ __all__ = [
 ]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-_WRITE = "write NAME, NAME=sleep:300ms or NAME=sleep:300ms±100ms"
+_WRITE = "write NAME, NAME=sleep:300ms, NAME=sleep:300ms±100ms or NAME=package.module:callable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,19 @@ class HandlerSpec:
     delay_s: float = 0.0
     jitter_s: float = 0.0
     period_s: float | None = None
+    code: str = ""
+    """`package.module:callable` of the user's own handler."""
+    slow_limit_s: float | None = None
+    """From which run time its calls count as slow; None: the observation's limit."""
+
+    def load(self) -> UserCode | None:
+        """Its code, loaded; None for a handler of kdash's. Raises `BadValue`; runs the user's code."""
+        if not self.code:
+            return None
+        try:
+            return load(self.code)
+        except BadValue as error:
+            raise BadValue(f"handler {self.name}: {error}") from None
 
 
 def default_handlers(*, demo: bool = False) -> tuple[HandlerSpec, ...]:
@@ -47,7 +62,30 @@ def default_handlers(*, demo: bool = False) -> tuple[HandlerSpec, ...]:
 
 
 def parse_handler(text: str) -> HandlerSpec:
-    """`audit`, `audit=sleep:300ms`, `audit=sleep:300ms±100ms` (or `+-100ms`). Raises `BadValue`."""
+    """`audit`, `audit=sleep:300ms`, `audit=sleep:300ms±100ms` (or `+-100ms`), `mine=package.module:callable`.
+
+    Each may be followed by `,resync=30s` and `,slow=100ms`. Loads no code. Raises `BadValue`.
+    """
+    text, *settings = text.split(",")
+    spec = _parse_work(text)
+    for setting in settings:
+        spec = _with_setting(spec, setting)
+    return spec
+
+
+def _with_setting(spec: HandlerSpec, setting: str) -> HandlerSpec:
+    key, _, value = setting.partition("=")
+    key = key.strip()
+    if key not in ("resync", "slow"):
+        raise BadValue(f'handler {spec.name}: "{setting.strip()}" is no setting; write resync=30s or slow=100ms')
+    try:
+        seconds = parse_duration(value)
+    except BadValue as error:
+        raise BadValue(f"handler {spec.name}: {key}: {error}") from None
+    return replace(spec, period_s=seconds) if key == "resync" else replace(spec, slow_limit_s=seconds)
+
+
+def _parse_work(text: str) -> HandlerSpec:
     name, equals, work = text.partition("=")
     name = name.strip()
     if not _NAME.fullmatch(name):
@@ -55,6 +93,8 @@ def parse_handler(text: str) -> HandlerSpec:
     if not equals:
         return HandlerSpec(name)
     kind, colon, value = work.partition(":")
+    if kind.strip() != "sleep" and is_target(work.strip()):
+        return HandlerSpec(name, code=work.strip())
     if kind.strip() != "sleep" or not colon:
         raise BadValue(f'handler {name}: "{work}" is no work; {_WRITE}')
     delay, _, jitter = value.replace("+-", "±").partition("±")
@@ -68,8 +108,13 @@ def parse_handler(text: str) -> HandlerSpec:
     return HandlerSpec(name, delay_s, jitter_s)
 
 
-def make_handler(spec: HandlerSpec, stopping: threading.Event, seed: int | None = None) -> CountingHandler:
-    """The handler that `spec` describes."""
+def make_handler(
+    spec: HandlerSpec, stopping: threading.Event, seed: int | None = None
+) -> CountingHandler | ResourceEventHandlerFuncs:
+    """The handler that `spec` describes. Raises `BadValue` when the user's code does not make one."""
+    code = spec.load()
+    if code is not None:
+        return code.make()
     if spec.delay_s <= 0:
         return CountingHandler()
     return SleepingHandler(spec.delay_s, spec.jitter_s, stopping, random.Random(seed))

@@ -21,23 +21,28 @@ from kdash.observe.chaos import cause, change_something
 from kdash.observe.door import Outcome
 from kdash.observe.failures import is_final, state_of_failure
 from kdash.observe.handlers import HandlerSpec, default_handlers, make_handler
+from kdash.observe.microscope import Microscope
 from kdash.observe.orders import Orders
 from kdash.observe.redact import redacted
 from kdash.observe.summary import summary_of
+from kdash.observe.watched_handler import WatchedHandler
 from kdash.probe.build import Source, build
 from kdash.probe.events import EventLog
 from kdash.probe.informers import Target
 from kdash.probe.objects import ObjectIndex, ObjectRef
 from kdash.probe.recorder import Recorder
-from kdash.probe.snapshot import Snapshot, StateView
+from kdash.probe.snapshot import AdviceView, ChangeView, Snapshot, StateView, VersionView
 
 if TYPE_CHECKING:
     from kdash.cluster.client import ClusterClient
     from kdash.informer.factory import SharedInformerFactory
+    from kdash.informer.handlers import ResourceEventHandler
     from kdash.informer.list_watch import ListOptions
+    from kdash.informer.objects import KubeObject
     from kdash.informer.resources import ResourceInfo
     from kdash.informer.shared_informer import SharedIndexInformer
     from kdash.observe.demo_server import DemoHost
+    from kdash.observe.metrics import MetricsServer
 
 __all__ = ["Connector", "LiveObservation", "Wanted"]
 
@@ -67,6 +72,8 @@ class Wanted:
     page_size: int = 0
     slow_limit_s: float = 0.1
     seed: int | None = None
+    transform: Callable[[KubeObject], Any] | None = None
+    """Changes every object before it is queued."""
 
 
 class LiveObservation:
@@ -95,6 +102,8 @@ class LiveObservation:
         self._threads: list[threading.Thread] = []
         self._rng = random.Random(wanted.seed)
         self.orders = Orders(self)
+        self.microscope = Microscope(self)
+        self._metrics: MetricsServer | None = None
 
     # the door --------------------------------------------------------------------------------------------
 
@@ -135,6 +144,8 @@ class LiveObservation:
                 thread.join(max(0.0, until - self.now()))
         if self.demo is not None:
             self.demo.stop()
+        if self._metrics is not None:
+            self._metrics.stop()
 
     def snapshot(self) -> Snapshot:
         connection = self._connection
@@ -187,6 +198,38 @@ class LiveObservation:
     def set_queue(self, engine: str) -> Outcome:
         return self.orders.set_queue(engine)
 
+    def reload_handler(self, name: str) -> Outcome:
+        return self.microscope.reload_handler(name)
+
+    def hold(self, stage: str = "all") -> Outcome:
+        return self.microscope.hold(stage)
+
+    def step(self, stage: str = "auto", handler: str | None = None) -> Outcome:
+        return self.microscope.step(stage, handler)
+
+    def release(self) -> Outcome:
+        return self.microscope.release()
+
+    def history(self, ref: ObjectRef) -> tuple[VersionView, ...]:
+        return self.microscope.history(ref)
+
+    def version(self, ref: ObjectRef, number: int) -> Mapping[str, Any] | None:
+        return self.microscope.version(ref, number)
+
+    def changes(self, ref: ObjectRef, old: int, new: int) -> tuple[ChangeView, ...]:
+        return self.microscope.changes(ref, old, new)
+
+    def advice(self) -> tuple[AdviceView, ...]:
+        return self.microscope.advice()
+
+    def serve_metrics(self, port: int = 0) -> str:
+        """Serve Prometheus metrics on 127.0.0.1 until the stop; returns the URL. Raises `BadValue`."""
+        from kdash.observe.metrics import MetricsServer
+
+        self._metrics = MetricsServer(self.snapshot, port)
+        self.recorder.note(f"metrics at {self._metrics.url}")
+        return self._metrics.url
+
     def demo_change(self, ref: ObjectRef | None = None) -> Outcome:
         """Change a pod of the demo, this one if it is given; refused on a cluster."""
         namespace, _, name = ref.key.rpartition("/") if ref is not None else ("", "", "")
@@ -204,17 +247,21 @@ class LiveObservation:
         return {} if factory is None else factory.informers()
 
     def register_handler(self, informer: SharedIndexInformer, spec: HandlerSpec) -> None:
-        """Let a handler join an informer."""
+        """Let a handler join an informer. Raises `BadValue` when the user's code does not make one."""
         seed = None if self.wanted.seed is None else self._rng.randrange(1 << 30)
         period_s = self.wanted.resync_s if spec.period_s is None else spec.period_s
-        handler = make_handler(spec, self.stopping, seed)
+        handler: ResourceEventHandler = make_handler(spec, self.stopping, seed)
+        if spec.code or spec.delay_s > 0:
+            handler = WatchedHandler(handler, spec.name, informer.name, self.tap, self.microscope.sampler)
+        self.recorder.describe_handler(informer.name, spec.name, spec.code, spec.slow_limit_s)
         informer.add_event_handler(handler=handler, resync_period=period_s, name=spec.name)
 
-    def in_background(self, work: Callable[[], object], name: str) -> None:
+    def in_background(self, work: Callable[[], object], name: str) -> threading.Thread:
         """Do what takes longer than an order may."""
         thread = threading.Thread(target=work, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
+        return thread
 
     def restart(self, engine: str) -> None:
         """Stop the informers and start new ones with another queue; the caches are fetched anew."""
@@ -230,13 +277,17 @@ class LiveObservation:
     # threads ---------------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
-        take, tap = self.recorder.take, self.tap
+        take, tap, microscope = self.recorder.take, self.tap, self.microscope
         while not self.stopping.wait(_DRAIN_S):
+            versions = microscope.versions.take()  # before the records: then theirs are among them
             records = tap.drain()
             self.recorder.dropped = tap.dropped
             if records:
                 take(records)
+            if versions:
+                microscope.take_versions(versions)
             self.recorder.tick()
+            microscope.sample()
         take(tap.drain())
 
     def _connect_until_it_works(self) -> None:
@@ -287,13 +338,15 @@ class LiveObservation:
         factory = SharedInformerFactory(
             client, wanted.resync_s, namespace, _selecting(wanted), queue=wanted.queue,
             watch_list=wanted.watch_list, page_size=wanted.page_size, metadata_only=wanted.metadata_only,
-            tap=self.tap, clock=self.recorder.clock,
+            tap=self.tap, clock=self.recorder.clock, versions=self.microscope.versions.put,
+            transform=wanted.transform,
         )  # fmt: skip
         for info in self._infos:
             self.recorder.register(_target(info, namespace, wanted))
             informer = factory.for_resource(info).informer()
             for spec in self.handlers:
                 self.register_handler(informer, spec)
+            self.microscope.apply(informer)
         with self._lock:
             if self.stopping.is_set():
                 return
@@ -333,4 +386,4 @@ def _target(info: ResourceInfo, namespace: str, wanted: Wanted) -> Target:
         if selector:
             scope = f"{scope} {flag} {selector}".strip()
     namespace = namespace if info.namespaced else ""
-    return Target(info.name, info.group, info.resource, namespace, scope, wanted.queue)
+    return Target(info.name, info.group, info.resource, namespace, scope, wanted.queue, info.version)

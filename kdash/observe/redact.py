@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["HIDDEN", "redacted"]
+__all__ = ["HIDDEN", "LAST_APPLIED", "redacted"]
 
 HIDDEN = "‹hidden›"
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def redacted(obj: dict[str, Any]) -> dict[str, Any]:
@@ -22,6 +22,6 @@ def redacted(obj: dict[str, Any]) -> dict[str, Any]:
             obj[field] = HIDDEN
     metadata = obj.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    if isinstance(annotations, dict) and _LAST_APPLIED in annotations:
-        annotations[_LAST_APPLIED] = HIDDEN
+    if isinstance(annotations, dict) and LAST_APPLIED in annotations:
+        annotations[LAST_APPLIED] = HIDDEN
     return obj

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from kdash.probe.handlers import HandlerState
 from kdash.probe.informers import InformerState
+from kdash.probe.minute import histogram
 from kdash.probe.recorder import Recorder
 from kdash.probe.resync import ResyncClock
 from kdash.probe.snapshot import (
     ApiView,
+    GateView,
     HandlerView,
     InformerView,
     PipelineView,
@@ -32,6 +34,10 @@ ENGINES: Mapping[str, tuple[str, str]] = {
     "real-atomic": ("RealFIFO, atomic", "client-go ≥ 1.36"),
 }
 """Engine → the queue's name and which client-go runs it."""
+
+
+PROCESSING_LIMITS_S = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, math.inf)
+"""client-go's buckets of `informer_processing_latency_seconds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +78,22 @@ def build(recorder: Recorder, source: Source) -> Snapshot:
             last_event_at=max((s.last_event_at for s in states if s.last_event_at is not None), default=None),
             events_total=recorder.events.total,
             tap_dropped=recorder.dropped,
+            gate=_gate(recorder, handlers),
         )
 
 
 def _handler(state: HandlerState, recorder: Recorder, now: float) -> HandlerView:
-    return state.view(now, recorder.lines.slow_limit_s)
+    end_to_end = recorder.paths.end_to_end.get((state.informer, state.name))
+    return state.view(now, recorder.lines.slow_limit_s, end_to_end)
+
+
+def _gate(recorder: Recorder, handlers: Sequence[HandlerView]) -> GateView:
+    entries = sum(queue.keys for queue in recorder.queues.queues.values())
+    return recorder.gate.view(entries, sum(handler.pending for handler in handlers), recorder.watch_events)
 
 
 def _informer(state: InformerState, recorder: Recorder) -> InformerView:
+    queue = recorder.queues.of(state.target.name)
     return InformerView(
         name=state.target.name,
         scope=state.target.scope,
@@ -105,6 +119,15 @@ def _informer(state: InformerState, recorder: Recorder) -> InformerView:
         last_relist_reason=clean(state.last_relist_reason),
         last_error=state.last_error,
         engine=state.engine,
+        relists_at=tuple(state.relists_at),
+        watch_ends=tuple(state.watch_ends),
+        lost_versions=state.lost_versions,
+        mean_size=recorder.objects.mean_size(state.target.name),
+        open_bookmarks=state.open_bookmarks,
+        version=state.target.version,
+        queued=queue.deltas,
+        processing=histogram([queue.processing], PROCESSING_LIMITS_S),
+        processing_mean_s=queue.processing.mean_s,
     )
 
 

@@ -8,17 +8,20 @@ from operator import itemgetter
 
 from kdash.informer.tap import Record
 from kdash.probe.latency import Latency
+from kdash.probe.minute import MinuteLatency, histogram
 from kdash.probe.rates import KEPT_S, PerSecond
-from kdash.probe.snapshot import HandlerView
+from kdash.probe.snapshot import CallbackView, HandlerView, LatencyView, RunningView
+from kdash.probe.stuck import CALLBACK_NAMES, StuckCalls
 from kdash.probe.text import clean, duration
 
 __all__ = ["CALLBACK_NAMES", "HandlerState", "HandlerTopic"]
 
-CALLBACK_NAMES = {"add": "OnAdd", "update": "OnUpdate", "delete": "OnDelete"}
 _NAMES = itemgetter(9)
 _KIND_AND_SYNC = itemgetter(6, 10)
 _WAIT, _RUN, _ERROR = itemgetter(13), itemgetter(14), itemgetter(15)
 _RECENT_S = 10
+_KIND = itemgetter(6)
+_ARRIVALS_MAX = 2048
 
 
 class HandlerState:
@@ -46,6 +49,17 @@ class HandlerState:
         self.worst_at: float | None = None
         self.busy_s: deque[float] = deque([0.0], maxlen=_RECENT_S)
         self.pending_history: deque[int] = deque(maxlen=KEPT_S)
+        self.code = ""
+        self.slow_limit_s: float | None = None
+        self.stuck = StuckCalls()
+        self.running_kind = ""
+        self.running_wait_s = 0.0
+        self.runs: dict[str, MinuteLatency] = {}
+        self.waits: dict[str, MinuteLatency] = {}
+        self.arrived = PerSecond()
+        self.served = PerSecond()
+        self._arrivals: deque[tuple[int, float]] = deque()  # (how many had come, when): a batch an entry
+        self._came = 0
 
     @property
     def calls(self) -> int:
@@ -63,6 +77,8 @@ class HandlerState:
             else:
                 self.deletes += count
         runs = list(map(_RUN, records))
+        self._by_callback(records)
+        self.served.add(int(records[-1][1]), len(records))
         self.run.add_many(runs)
         self.busy_s[-1] += sum(runs)
         self.wait.add_many(list(map(_WAIT, records)))
@@ -82,12 +98,46 @@ class HandlerState:
                 self.errors += 1
                 callback = CALLBACK_NAMES.get(record[6], record[6])
                 self.last_error = clean(f"{callback} {record[7]}: {record[15]}")
+                if self.stuck.error_words.startswith(self.last_error):
+                    self.last_error = self.stuck.error_words
+
+    def _by_callback(self, records: Sequence[Record]) -> None:
+        groups: dict[str, Sequence[Record]] = {records[0][6]: records}
+        if any(record[6] != records[0][6] for record in records):
+            groups = {kind: [r for r in records if r[6] == kind] for kind in set(map(_KIND, records))}
+        for kind, group in groups.items():
+            if kind not in self.runs:
+                self.runs[kind], self.waits[kind] = MinuteLatency(), MinuteLatency()
+            self.runs[kind].add_many(list(map(_RUN, group)))
+            self.waits[kind].add_many(list(map(_WAIT, group)))
+
+    def long_calls(self, records: Sequence[Record], default_limit_s: float) -> None:
+        """handler.end records once more, for the slowest calls."""
+        limit_s = default_limit_s if self.slow_limit_s is None else self.slow_limit_s
+        for record in records:
+            if record[14] >= limit_s:
+                self.stuck.ended(record, limit_s)
+
+    def came(self, count: int, at: float) -> None:
+        """`count` notifications were handed over."""
+        self._came += count
+        self.arrived.add(int(at), count)
+        if len(self._arrivals) >= _ARRIVALS_MAX:  # every other one goes: the ages get coarser
+            self._arrivals = deque(list(self._arrivals)[1::2])
+        self._arrivals.append((self._came, at))
+
+    def oldest_pending_at(self) -> float | None:
+        """When the oldest waiting notification was handed over, within a batch."""
+        done = self._came - self.pending
+        while self._arrivals and self._arrivals[0][0] <= done:
+            self._arrivals.popleft()
+        return self._arrivals[0][1] if self.pending > 0 and self._arrivals else None
 
     def began(self, record: Record) -> None:
         """The newest handler.start record of a batch."""
         if record[0] > self.running_seq:
             self.running_seq, self.running_since = record[0], record[1]
-            self.running = record[7]
+            self.running, self.running_kind, self.running_wait_s = record[7], record[6], record[11]
             self.at_backlog(record[0], record[12])
 
     def at_backlog(self, seq: int, backlog: int) -> None:
@@ -97,6 +147,8 @@ class HandlerState:
     def end_second(self) -> None:
         self.run.end_second()
         self.wait.end_second()
+        for latency in (*self.runs.values(), *self.waits.values()):
+            latency.end_second()
         self.busy_s.append(0.0)
         self.pending_history.append(self.pending)
 
@@ -104,8 +156,13 @@ class HandlerState:
         self.run.reset()
         self.wait.reset()
         self.worst_s, self.worst, self.worst_at = 0.0, "", None
+        self.runs.clear()
+        self.waits.clear()
+        self.stuck.reset()
 
-    def view(self, now: float, slow_limit_s: float) -> HandlerView:
+    def view(self, now: float, slow_limit_s: float, end_to_end: MinuteLatency | None = None) -> HandlerView:
+        if self.slow_limit_s is not None:
+            slow_limit_s = self.slow_limit_s
         recent = list(self.busy_s)[:-1] or [self.busy_s[-1]]
         running_s = max(0.0, now - self.running_since) if self.running_since is not None else 0.0
         busy = min(1.0, (sum(recent) + min(running_s, len(recent))) / len(recent))
@@ -119,7 +176,48 @@ class HandlerState:
             recent_p99 > slow_limit_s or running_s > slow_limit_s, slow_limit_s, self.synced,
             max(0, (self.initial_total or 0) - self.initial_done) if not self.synced else 0,
             self.worst, self.worst_at, tuple(self.run.p99_history), tuple(self.pending_history),
+            code=clean(self.code),
+            callbacks=self._callbacks(),
+            end_to_end=end_to_end.view(False) if end_to_end is not None else LatencyView(),
+            end_to_end_minute=end_to_end.view(True) if end_to_end is not None else LatencyView(),
+            buckets=histogram(list(self.runs.values())),
+            mean_s=sum(run.sum_s for run in self.runs.values()) / max(1, self.calls),
+            oldest_pending_at=self.oldest_pending_at(),
+            arrival_rate=self.arrived.rate(now, _RECENT_S),
+            service_rate=self.served.rate(now, _RECENT_S),
+            drains=self._drains(growth, drains),
+            running=self._running(),
+            hot_lines=self.stuck.hot_lines(now),
+            slowest=self.stuck.slowest(),
+            cpu_share=self.stuck.cpu_share,
+            traceback=self.stuck.traceback,
+            last_error_at=self.stuck.error_at,
+            last_error_key=self.stuck.error_key,
+            initial_errors=self.stuck.initial_errors,
+            tombstone_errors=self.stuck.tombstone_errors,
+        )
+
+    def _callbacks(self) -> tuple[CallbackView, ...]:
+        return tuple(
+            CallbackView(name, self.runs[kind].view(True), self.runs[kind].view(False), self.waits[kind].view(True),
+                         self.waits[kind].view(False))
+            for kind, name in CALLBACK_NAMES.items() if kind in self.runs
         )  # fmt: skip
+
+    def _running(self) -> RunningView | None:
+        if self.running_since is None:
+            return None
+        callback = CALLBACK_NAMES.get(self.running_kind, self.running_kind)
+        samples, stack, computes = self.stuck.now()
+        key = clean(self.running)
+        return RunningView(key, callback, self.running_since, self.running_wait_s, samples, stack, computes)
+
+    def _drains(self, growth: float, drains_in_s: float | None) -> str:
+        if self.pending <= 0:
+            return ""
+        if drains_in_s is not None:
+            return f"drains in {duration(drains_in_s)}"
+        return "never drains at this rate" if growth > 0 or self.pending > 1 else ""
 
     def _growth(self) -> tuple[float, float | None]:
         history = list(self.pending_history)[-_RECENT_S:]
@@ -136,6 +234,7 @@ class HandlerTopic:
     def __init__(self) -> None:
         self.handlers: dict[tuple[str, str], HandlerState] = {}
         self.notified = PerSecond()
+        self.slow_limit_s = 0.1
         self._removed: set[tuple[str, str]] = set()
 
     def of(self, informer: str, name: str) -> HandlerState | None:
@@ -169,6 +268,37 @@ class HandlerTopic:
             state = self.of(informer, name)
             if state is not None:
                 state.ended(group)
+                state.long_calls(group, self.slow_limit_s)
+
+    def examined(self, record: Record) -> None:
+        """handler.sample, handler.cpu or handler.error."""
+        state = self.of(record[3], record[5])
+        if state is None:
+            return
+        if record[2] == "handler.sample":
+            if record[0] > state.running_seq and state.running_since is not None:
+                state.stuck.sampled(record)
+        elif record[2] == "handler.cpu":
+            state.stuck.used_cpu(record)
+        else:
+            state.stuck.failed(record)
+
+    def long_running(self, now: float) -> list[tuple[str, str, int, str, str, float]]:
+        """(informer, handler, seq of its start, kind, key, elapsed) of each call past its slow limit."""
+        found = []
+        for (informer, name), state in self.handlers.items():
+            limit_s = self.slow_limit_s if state.slow_limit_s is None else state.slow_limit_s
+            if state.running_since is not None and now - state.running_since > limit_s:
+                elapsed_s = now - state.running_since
+                found.append((informer, name, state.running_seq, state.running_kind, state.running, elapsed_s))
+        return found
+
+    def describe(self, informer: str, name: str, code: str, slow_limit_s: float | None) -> None:
+        """What the observation knows of a handler and the tap does not."""
+        self._removed.discard((informer, name))
+        state = self.of(informer, name)
+        if state is not None:
+            state.code, state.slow_limit_s = code, slow_limit_s
 
     def distributed(self, informer: str, records: Sequence[Record]) -> None:
         """A batch of notify.distribute records of one informer; comes after `started` and `ended`."""
@@ -179,6 +309,7 @@ class HandlerTopic:
                 state = self.of(informer, name)
                 if state is not None:
                     state.delivered += count
+                    state.came(count, records[-1][1])
         self.notified.add(second, total)
         states = [state for state in self.handlers.values() if state.informer == informer]
         if not states:
@@ -202,6 +333,7 @@ class HandlerTopic:
             state = self.handlers[informer, name] = HandlerState(name, informer)
         if late:
             state.initial_total = replayed
+            state.came(replayed, record[1])
             state.pending = replayed
             state.pending_seq = record[0]
 

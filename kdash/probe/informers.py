@@ -6,6 +6,7 @@ Contract: fed by the recorder under its lock, in order; `build` reads `InformerS
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ class Target:
     namespace: str = ""
     scope: str = ""
     engine: str = "delta"
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,13 @@ class InformerState:
     open_bookmarks: int = 0
     """On the watch that is open now."""
 
+    relists_at: deque[float] = field(default_factory=lambda: deque(maxlen=64))
+    """When complete states were fetched after the first, unless somebody ordered it."""
+    watch_ends: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=16))
+    """(lifetime, asked time-out) of the watches that the other side ended without a word."""
+    lost_versions: int = 0
+    """Objects whose resource version the transform took away."""
+
     def worked(self) -> None:
         """The server answered as it should: troubles are over."""
         self.problem = None
@@ -134,6 +143,7 @@ class InformerTopic:
             "informer.lifecycle": self._lifecycle,
             "config.engine": self._engine,
             "queue.synced": self._synced,
+            "queue.transform": self._transformed,
         }
 
     def register(self, target: Target) -> InformerState:
@@ -197,6 +207,8 @@ class InformerTopic:
     def _fetched(self, state: InformerState, record: Record, items: int, version: str, took: float) -> None:
         state.fetches += 1
         if state.fetches > 1:
+            if state.relist_reason != ORDERED:
+                state.relists_at.append(record[1])
             state.last_relist_reason = state.relist_reason
         state.relist_reason = ""
         state.last_list_s, state.last_list_items = took, items
@@ -226,8 +238,10 @@ class InformerTopic:
         state.at_version(record[0], record[6])
 
     def _watch_close(self, state: InformerState, record: Record) -> None:
-        _, at, _, _, _, _, _, _, reason, then, _ = record
+        _, at, _, _, _, _, lifetime_s, _, reason, then, _ = record
         state.watching_since = None
+        if reason in ("eof", "very_short") and state.watch_timeout_s:
+            state.watch_ends.append((lifetime_s, state.watch_timeout_s))
         if reason != "eof" and then != "stop":
             state.stream_lost_at = state.stream_lost_at or at
         if then not in ("rewatch", "stop") and state.relist_reason != ORDERED:
@@ -266,3 +280,6 @@ class InformerTopic:
 
     def _synced(self, state: InformerState, record: Record) -> None:
         state.synced = True
+
+    def _transformed(self, state: InformerState, record: Record) -> None:
+        state.lost_versions += bool(record[8])

@@ -14,7 +14,7 @@ from typing import Any
 
 from kdash.probe.rates import KEPT_S
 
-__all__ = ["Latency"]
+__all__ = ["Latency", "bucket_value", "buckets_of"]
 
 _ACCURACY = 0.01
 _SCALE = 1 / math.log((1 + _ACCURACY) / (1 - _ACCURACY))
@@ -27,6 +27,22 @@ def _new_sketch() -> Any:
     from ddsketch import DDSketch  # 40 ms: not before the first paint
 
     return DDSketch(_ACCURACY)
+
+
+def bucket_value(bucket: int) -> float:
+    """Seconds in the middle of a bucket."""
+    return math.exp((bucket - 0.5) / _SCALE)
+
+
+def buckets_of(durations_s: Sequence[float]) -> tuple[dict[int, int], float, float]:
+    """(count per bucket, longest, sum) of a batch; of a long one every n-th counts n-fold."""
+    weight = max(1, len(durations_s) // _SAMPLE)
+    sampled = durations_s[::weight] if weight > 1 else durations_s
+    log, ceil, scale, tiny, least = math.log, math.ceil, _SCALE, _SMALLEST_S, _SMALLEST_BUCKET
+    counted: dict[int, int] = Counter([ceil(log(d) * scale) if d > tiny else least for d in sampled])
+    if weight > 1:
+        counted = {bucket: count * weight for bucket, count in counted.items()}
+    return counted, max(durations_s), sum(sampled) * weight
 
 
 class Latency:
@@ -46,16 +62,12 @@ class Latency:
         """Count a batch; of a long one every n-th, n-fold, which moves no quantile worth showing."""
         if not durations_s:
             return
-        self.max_s = max(self.max_s, max(durations_s))  # noqa: PLW3301 (twice as fast as unpacking)
-        weight = max(1, len(durations_s) // _SAMPLE)
-        if weight > 1:
-            durations_s = durations_s[::weight]
-        log, ceil, scale, tiny, least = math.log, math.ceil, _SCALE, _SMALLEST_S, _SMALLEST_BUCKET
-        counted = Counter([ceil(log(d) * scale) if d > tiny else least for d in durations_s])
+        counted, longest, _ = buckets_of(durations_s)
+        self.max_s = max(self.max_s, longest)
         for buckets in (self._waiting, self._second):
             for bucket, count in counted.items():
-                buckets[bucket] = buckets.get(bucket, 0) + count * weight
-        self.count += len(durations_s) * weight
+                buckets[bucket] = buckets.get(bucket, 0) + count
+        self.count += sum(counted.values())
         self._answers.clear()
 
     def quantile(self, q: float) -> float:

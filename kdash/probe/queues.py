@@ -7,11 +7,13 @@ from operator import itemgetter
 
 from kdash.informer.tap import Record
 from kdash.probe.latency import Latency
+from kdash.probe.minute import MinuteLatency
 from kdash.probe.rates import PerSecond
 
 __all__ = ["QueueState", "QueueTopic"]
 
 _KEYS_IN, _OBJECTS_IN = itemgetter(8), itemgetter(10)
+_TOOK = itemgetter(8)
 _KEYS_OUT, _DELTAS_OUT, _WAITED = itemgetter(6), itemgetter(7), itemgetter(10)
 
 
@@ -24,6 +26,8 @@ class QueueState:
         self.last_pop_at: float | None = None
         self.errors = 0
         self.last_wave = ""
+        self.processing = MinuteLatency()
+        """How long the processing of an entry took."""
         self._depth_seq = 0
 
     def depth(self, seq: int, keys: int, deltas: int, objects: int) -> None:
@@ -67,6 +71,10 @@ class QueueTopic:
         self.popped_keys.add(second, sum(map(_KEYS_OUT, records)))
         self.popped_deltas.add(second, sum(map(_DELTAS_OUT, records)))
         self.waits.add_many(list(map(_WAITED, records)))
+
+    def processed(self, informer: str, records: Sequence[Record]) -> None:
+        """A batch of queue.processed records of one informer."""
+        self.of(informer).processing.add_many(list(map(_TOOK, records)))
 
     def closed(self, informer: str, record: Record) -> None:
         """A closed queue that has drained leaves nothing behind."""

@@ -17,11 +17,14 @@ from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.tap import Record
 from kdash.probe.api import ApiTopic
 from kdash.probe.events import EventLog
+from kdash.probe.gate import GateTopic
 from kdash.probe.handlers import HandlerTopic
+from kdash.probe.history import HistoryTopic, VersionFed
 from kdash.probe.index_feed import IndexFeed
 from kdash.probe.informers import InformerTopic, Target
 from kdash.probe.lines import LineTopic
 from kdash.probe.objects import ObjectIndex
+from kdash.probe.paths import PathTopic
 from kdash.probe.queues import QueueTopic
 from kdash.probe.rates import KEPT_S
 from kdash.probe.resync import ResyncTopic
@@ -29,6 +32,7 @@ from kdash.probe.resync import ResyncTopic
 __all__ = ["Recorder"]
 
 _CHUNK = 2048
+_CALM_VERSIONS = 200  # of one `take_versions`: only then the former ones are packed
 _CALM = 512  # records of one `take`; at 20 of them a second, 10,000 records a second
 _HOT = (
     "watch.event", "queue.enqueued", "queue.popped", "queue.processed", "store.mutation", "notify.distribute",
@@ -51,7 +55,10 @@ class Recorder:
         self.handlers = HandlerTopic()
         self.api = ApiTopic()
         self.lines = LineTopic(self.events, self.objects, self.informers, self.handlers)
-        self.lines.slow_limit_s = slow_limit_s
+        self.lines.slow_limit_s = self.handlers.slow_limit_s = slow_limit_s
+        self.paths = PathTopic()
+        self.history = HistoryTopic(self.paths)
+        self.gate = GateTopic(self.paths)
         self.feed = IndexFeed(self.objects, self.informers)
         self.dropped = 0
         """Records that the tap's ring lost because nobody took them in time."""
@@ -77,6 +84,11 @@ class Recorder:
         with self.lock:
             self.events.append(self.clock.monotonic(), category, text, fold=fold)
 
+    def describe_handler(self, informer: str, name: str, code: str, slow_limit_s: float | None) -> None:
+        """Tell what the tap does not: whose code a handler is, and from when its calls count as slow."""
+        with self.lock:
+            self.handlers.describe(informer, name, code, slow_limit_s)
+
     def reset_latency(self) -> None:
         """Begin the handlers' distributions anew."""
         with self.lock:
@@ -92,6 +104,11 @@ class Recorder:
             with self.lock:
                 self._take(records[start : start + _CHUNK], calm)
 
+    def take_versions(self, changes: Sequence[VersionFed]) -> None:
+        """Keep versions whose records have been taken already."""
+        with self.lock:
+            self.history.fed(changes, pack=len(changes) <= _CALM_VERSIONS)
+
     def tick(self) -> None:
         """Close the seconds that are over, drop what has been gone long enough; several times a second."""
         now = self.clock.monotonic()
@@ -100,6 +117,7 @@ class Recorder:
             for _ in range(min(second - self._second, KEPT_S)):
                 self.handlers.end_second()
                 self.queues.waits.end_second()
+                self.paths.end_second()
             self._second = second
             self.objects.expire(now)
 
@@ -110,6 +128,7 @@ class Recorder:
         hot = {kind: by_kind.pop(kind, []) for kind in _HOT}
         if by_kind:
             self._take_cold(sorted(chain.from_iterable(by_kind.values())))
+        self.paths.take(hot, calm)
         self._take_hot(hot)
         self.lines.flush()
         if calm:
@@ -132,20 +151,25 @@ class Recorder:
             self.queues.enqueued(informer, batch)
         for informer, batch in _by_informer(hot["queue.popped"]):
             self.queues.popped(informer, batch)
+            self.gate.popped(informer, batch)
         for informer, batch in _by_informer(hot["store.mutation"]):
             self.feed.mutations(informer, batch)
         if hot["handler.start"]:
             self.handlers.started(hot["handler.start"])
+            self.gate.started(hot["handler.start"])
         if hot["handler.end"]:
             self.handlers.ended(hot["handler.end"])
             self.lines.ended(hot["handler.end"])
         for informer, batch in _by_informer(hot["notify.distribute"]):
             self.handlers.distributed(informer, batch)
             self.feed.distributed(informer, batch)
+            self.history.distributed(informer, batch)
         if hot["api.bytes"]:
             self.api.bytes(hot["api.bytes"])
         if hot["queue.processed"]:
             self.lines.processed(hot["queue.processed"])
+            for informer, batch in _by_informer(hot["queue.processed"]):
+                self.queues.processed(informer, batch)
 
     # one record at a time --------------------------------------------------------------------------------
 
@@ -166,6 +190,10 @@ class Recorder:
             "api.headers": self.api.headers,
             "api.end": self.api.ended,
             "cache.read": self.api.read,
+            "gate": lambda record: self.gate.told(record, self.watch_events),
+            "handler.sample": self.handlers.examined,
+            "handler.cpu": self.handlers.examined,
+            "handler.error": self.handlers.examined,
         }
         for kind, handle in self.informers.HANDLES.items():
             table[kind] = lambda record, handle=handle: handle(self.informers.of(record[3]), record)  # type: ignore[misc]
@@ -188,7 +216,13 @@ class Recorder:
         words = f"resync: {clock.last_wave} Sync deltas, {clock.requests} API requests"
         self.queues.of(record[3]).last_wave = words
 
+    @property
+    def watch_events(self) -> int:
+        """Watch events of all informers so far."""
+        return sum(state.events.total for state in self.informers.states.values())
+
     def _replaced(self, record: Record) -> None:
+        self.history.listed(record)
         again = self.informers.of(record[3]).fetches > 1
         self.queues.of(record[3]).last_wave = f"{'relist' if again else 'list'}: {record[6]} Replaced"
 

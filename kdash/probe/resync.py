@@ -61,7 +61,7 @@ class ResyncClock:
             ticks = max(late, 0) + 1
             fires_at = self.next_tick_at + (ticks - 1) * self.period_s
         return ResyncHand(hand.name, hand.informer, hand.asked_s, hand.effective_s, due_at, fires_at, ticks,
-                          _badge(hand), hand.fires)
+                          _badge(hand), hand.fires, self.period_s)
 
 
 def _badge(hand: Hand) -> str:

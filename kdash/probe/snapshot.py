@@ -10,18 +10,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kdash.probe.handler_views import (
+    AdviceView,
+    BucketView,
+    CallbackView,
+    ChangeView,
+    GateView,
+    HandlerPass,
+    HotLine,
+    LatencyView,
+    RunningView,
+    SlowCall,
+    StackFrame,
+    StageMark,
+    VersionView,
+)
+
 __all__ = [
+    "AdviceView",
     "ApiView",
+    "BucketView",
+    "CallbackView",
+    "ChangeView",
+    "GateView",
+    "HandlerPass",
     "HandlerView",
+    "HotLine",
     "InformerView",
+    "LatencyView",
     "PipelineView",
     "QueueRow",
     "QueueView",
     "RequestRow",
     "ResyncHand",
     "ResyncView",
+    "RunningView",
+    "SlowCall",
     "Snapshot",
+    "StackFrame",
+    "StageMark",
     "StateView",
+    "VersionView",
 ]
 
 
@@ -73,6 +102,23 @@ class InformerView:
     last_relist_reason: str = ""
     last_error: str = ""
     engine: str = "delta"
+    relists_at: tuple[float, ...] = ()
+    """When the state was fetched anew without anybody's order, the newest 64."""
+    watch_ends: tuple[tuple[float, float], ...] = ()
+    """(lifetime, asked time-out) in seconds of the last watches that the other side ended."""
+    lost_versions: int = 0
+    """Objects that the transform left without a resource version."""
+    mean_size: int = 0
+    """Bytes of JSON of an object, on average; 0: unknown."""
+    open_bookmarks: int = 0
+    """Bookmarks of the watch that is open now."""
+    version: str = ""
+    """The API version: `v1`."""
+    queued: int = 0
+    """Deltas in its queue."""
+    processing: tuple[BucketView, ...] = ()
+    """Histogram of how long the processing of an entry took, in client-go's buckets."""
+    processing_mean_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +186,8 @@ class ResyncHand:
     """`^min` raised to the check period, `1s floor`, `ignored` (the informer does no resync)."""
     fires: int = 0
     """Resync waves it has got."""
+    check_s: float = 0.0
+    """The informer's check period: the tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +243,40 @@ class HandlerView:
     worst_at: float | None = None
     p99_history: tuple[float, ...] = ()
     pending_history: tuple[int, ...] = ()
+    code: str = ""
+    """`package.module:callable` of the user's own handler; "" for one of kdash's."""
+    callbacks: tuple[CallbackView, ...] = ()
+    """Per kind of callback that was called at all: OnAdd, OnUpdate, OnDelete."""
+    end_to_end: LatencyView = field(default_factory=LatencyView)
+    """From the watch event's arrival to the callback's return, over the whole run (in a storm a sample)."""
+    end_to_end_minute: LatencyView = field(default_factory=LatencyView)
+    buckets: tuple[BucketView, ...] = ()
+    """Histogram of run times, shortest first."""
+    mean_s: float = 0.0
+    """Mean run time, over the whole run."""
+    oldest_pending_at: float | None = None
+    """When the oldest waiting notification was handed over; None when none waits."""
+    arrival_rate: float = 0.0
+    """Notifications per second that come in, over the last ten seconds."""
+    service_rate: float = 0.0
+    """Calls per second that end, over the last ten seconds."""
+    drains: str = ""
+    """`drains in 12s`, `never drains at this rate`, "" when nothing waits."""
+    running: RunningView | None = None
+    hot_lines: tuple[HotLine, ...] = ()
+    """Where slow calls spent the last minute, most samples first."""
+    slowest: tuple[SlowCall, ...] = ()
+    """The slowest calls of the run, slowest first."""
+    cpu_share: float | None = None
+    """CPU time over wall time of all calls of 1 ms and more; None: not measured."""
+    traceback: tuple[str, ...] = ()
+    """The last exception: its frames (the user's only), then its type and message; one line each."""
+    last_error_at: float | None = None
+    last_error_key: str = ""
+    initial_errors: int = 0
+    """Initial adds that raised: the handler never counts as synced."""
+    tombstone_errors: int = 0
+    """Deletions with a tombstone that raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,3 +343,4 @@ class Snapshot:
     events_total: int = 0
     """Lines ever written to the event log."""
     tap_dropped: int = 0
+    gate: GateView = field(default_factory=GateView)

@@ -13,6 +13,7 @@ from typing import Any
 from kdash.informer import reflector_effects as fx
 from kdash.informer.clock import VirtualClock
 from kdash.informer.event_filter import EventFilter
+from kdash.informer.gate import Gate
 from kdash.informer.handler_registry import HandlerRegistry
 from kdash.informer.indexer import new_indexer
 from kdash.informer.process_deltas import DeltaProcessor
@@ -36,6 +37,7 @@ class SteppedInformer:
         self.check_period_s = resync_s
         self.indexer = new_indexer(packed=False)
         self.queue = new_queue(engine, name="sim", known_objects=self.indexer, clock=clock)
+        self.gate = Gate(clock=clock, informer="sim")
         self.processor = SharedProcessor(clock=clock, informer="sim")
         block_deltas = threading.Lock()
         self.registry = HandlerRegistry(
@@ -160,8 +162,22 @@ class SteppedInformer:
     # process loop and listeners ------------------------------------------------------------------------
 
     def step_queue(self) -> bool:
-        """Pop and process one entry."""
+        """Pop and process one entry, as the gate allows."""
+        if self.gate.held:
+            if not self.gate.take_permit(lambda: self.queue.depth()[1] > 0):
+                return False
+            return self.queue.pop(self._deltas.process, block=False)
         return self.queue.pop(self._deltas.process, self._deltas.process_batch, block=False)
+
+    # gate ----------------------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        self.gate.hold()
+        self.processor.hold()
+
+    def release(self) -> None:
+        self.gate.release()
+        self.processor.release()
 
     def step_listeners(self) -> bool:
         """Let every listener deliver what it holds."""

@@ -6,6 +6,7 @@ Invariants:
   after its removal;
 - tombstones come only from a relist;
 - a resync tick sends no request;
+- while the gate is held, only as many entries and notifications go through as steps were allowed;
 - after calm (no faults, no changes) the cache equals the server, and every handler's view equals the cache.
 """
 
@@ -53,11 +54,13 @@ class Handler:
         self._throws = throws
 
     def on_add(self, obj: KubeObject, is_in_initial_list: bool) -> None:
+        self._world.delivered()
         self._expect(obj.key not in self.view, f"add of {obj!r}, which it has")
         self.view[obj.key] = obj
         self._maybe_throw()
 
     def on_update(self, old: KubeObject, new: KubeObject) -> None:
+        self._world.delivered()
         seen = self.view.get(old.key)
         self._expect(seen is not None, f"update of {old!r}, which it never saw")
         self._expect(seen == old, f"update whose old is {old!r}, but it saw {seen!r} last")
@@ -65,6 +68,7 @@ class Handler:
         self._maybe_throw()
 
     def on_delete(self, obj: KubeObject | DeletedFinalStateUnknown) -> None:
+        self._world.delivered()
         known = obj.key in self.view
         if isinstance(obj, DeletedFinalStateUnknown):
             self._expect(self._world.informer.replaces > 1, f"a tombstone of {obj.key} without a relist")
@@ -99,6 +103,7 @@ class World:
         self.informer = SteppedInformer(
             self.server, self.clock, self.rng, plan.engine, resync_s, watch_list=self.rng.random() < 0.5
         )
+        self._allowed_entries = self._allowed_calls = 0
         self._handlers: list[tuple[Handler, HandlerRegistration]] = []
         self._positions = dict.fromkeys(self.server.states, 0)
         self._step = 0
@@ -121,7 +126,10 @@ class World:
         actions: list[tuple[int, Callable[[], object]]] = [
             (25, self.server.change),
             (30, self.informer.step_reflector),
-            (25, self.informer.step_queue),
+            (25, self._step_queue),
+            (1, self._hold),
+            (4, self._step_held),
+            (1, self._release),
             (20, self.informer.step_listeners),
             (10, self._pass_time),
             (3, lambda: self.server.disturb(self.informer.stream)),
@@ -143,6 +151,41 @@ class World:
             action()
             self._check()
         self._calm()
+
+    def delivered(self) -> None:
+        """A handler is called."""
+        if self.informer.gate.held:
+            self._allowed_calls -= 1
+            if self._allowed_calls < 0:
+                self.fail("a notification went past the held gate")
+
+    def _step_queue(self) -> None:
+        held, before = self.informer.gate.held, self.informer.queue.depth()
+        popped = self.informer.step_queue()
+        if held and popped:
+            self._allowed_entries -= 1
+            if self._allowed_entries < 0:
+                self.fail("an entry went past the held gate")
+        elif held and self.informer.queue.depth() != before:
+            self.fail("the queue changed although nothing was popped")
+
+    def _hold(self) -> None:
+        if not self.informer.gate.held:
+            self._allowed_entries = self._allowed_calls = 0
+            self.informer.hold()
+
+    def _step_held(self) -> None:
+        """Let an entry through, or a notification to one of the handlers."""
+        if not self.informer.gate.held:
+            return
+        if self.rng.random() < 0.4:
+            self._allowed_entries += 1
+            self.informer.gate.let_entry_through()
+        else:
+            self._allowed_calls += self.rng.choice(self._handlers)[1].listener.let_through()
+
+    def _release(self) -> None:
+        self.informer.release()
 
     def _pass_time(self) -> None:
         """Move on to the next thing that time alone brings, or a little."""
@@ -204,6 +247,7 @@ class World:
 
     def _calm(self) -> None:
         """No more faults and changes; a lost event is repaired by a relist and by nothing else."""
+        self._release()
         self.server.faulty = False
         lossy, self.server.lossy = self.server.lossy, False
         for stream in self.server.streams:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+from kdash.informer.gate import Gate
 from kdash.informer.objects import KubeObject
 
 __all__ = [
@@ -98,6 +99,8 @@ class Queue(Protocol):
 
     engine: str
     """`delta`, `real` or `real-atomic`."""
+    gate: Gate | None
+    """A popper that waited in `pop` comes back with False, empty-handed, when this is held."""
 
     def add(self, obj: StoreObject, cause: int = 0) -> None: ...
 

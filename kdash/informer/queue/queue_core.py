@@ -20,6 +20,7 @@ from typing import Any
 
 from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.errors import InformerError, KeyFunctionError
+from kdash.informer.gate import Gate
 from kdash.informer.keys import KeyFunc, deletion_handling_key_func
 from kdash.informer.objects import KubeObject
 from kdash.informer.queue.fairness import WriterEntrance
@@ -66,6 +67,7 @@ class QueueCore(ABC):
         on_idle: Callable[[], bool] | None = None,
     ) -> None:
         self.name = name
+        self.gate: Gate | None = None
         self._tap = tap
         self._clock = clock or SystemClock()
         self._now = self._clock.monotonic
@@ -165,7 +167,7 @@ class QueueCore(ABC):
     # waiting and closing -------------------------------------------------------------------------------
 
     def _await_work(self, block: bool) -> bool:
-        """With the lock held: wait until there is something to take. False when not blocking and empty."""
+        """With the lock held: wait until there is something to take. False when not blocking and empty, or held."""
         may_idle = self._on_idle is not None
         while self._is_empty():
             if self._closed:
@@ -179,7 +181,7 @@ class QueueCore(ABC):
                 self._waiting -= 1
             if may_idle and not notified:
                 may_idle = self._idle()
-        return True
+        return self.gate is None or not self.gate.held
 
     def _idle(self) -> bool:
         """With the lock held, let go of it for idle work; False once that is all done."""

@@ -1,0 +1,168 @@
+"""From the core's changes to the histories: contents that may be kept, and what differs between two of them.
+
+Contract: `VersionFeed.put` is called under the locks of processing and only appends; `drain` by the probe's thread,
+after the records of the same changes. Of Secrets only the metadata is kept, without its last-applied annotation:
+nothing else of them ever enters a history. An unchanged relisted object is no version.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from kdash.informer.objects import KubeObject
+from kdash.informer.packing import Packer
+from kdash.informer.queue.protocol import DeletedFinalStateUnknown
+from kdash.observe.redact import HIDDEN, LAST_APPLIED
+from kdash.probe.history import VersionFed
+from kdash.probe.paths import PathTopic
+from kdash.probe.snapshot import ChangeView
+from kdash.probe.text import shorten
+
+__all__ = ["VersionFeed", "VersionPacker", "changes_between", "readable"]
+
+_WAITING_MAX = 1 << 16
+_CHANGES_MAX = 500
+_VALUE_MAX = 200
+_LEARN_FROM = 64
+
+
+class VersionFeed:
+    """The changes that the probe has not taken yet; the oldest are lost when nobody takes them."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Any, ...]] = deque(maxlen=_WAITING_MAX)
+        self.put = self._waiting.append
+
+    def take(self) -> list[tuple[Any, ...]]:
+        """What waits now; to be called before the tap is drained, so that the records are there too."""
+        return [self._waiting.popleft() for _ in range(len(self._waiting))]
+
+
+def as_versions(taken: list[tuple[Any, ...]], paths: PathTopic, now: float) -> list[VersionFed]:
+    """What the histories keep of them."""
+    fed = []
+    for seq, informer, event, key, new, old in taken:
+        if isinstance(new, DeletedFinalStateUnknown):
+            new = new.obj
+        if event == "Replaced" and old is not None and new is not None and old.resource_version == new.resource_version:
+            continue
+        path = paths.of(seq)
+        at = path.stored_at if path is not None and path.stored_at is not None else now
+        new, old = keepable(new), keepable(old)
+        fed.append(VersionFed(
+            seq, at, informer, key, str(event), getattr(new, "resource_version", ""), new,
+            getattr(new, "stored_size", 0), getattr(old, "resource_version", ""), old, getattr(old, "stored_size", 0),
+        ))  # fmt: skip
+    return fed
+
+
+def keepable(obj: KubeObject | None) -> KubeObject | None:
+    """What a history may keep of an object: of a Secret only the metadata."""
+    if obj is None or obj.kind != "Secret":
+        return obj
+    metadata = dict(obj.get("metadata") or {})
+    annotations = metadata.get("annotations")
+    if isinstance(annotations, dict) and LAST_APPLIED in annotations:
+        metadata["annotations"] = {**annotations, LAST_APPLIED: HIDDEN}
+    metadata.pop("managedFields", None)
+    return KubeObject.from_dict({"apiVersion": obj.api_version, "kind": obj.kind, "metadata": metadata})
+
+
+def readable(content: Any) -> dict[str, Any] | None:
+    """A version's content, decoded; a Secret's says so where its values were."""
+    if not isinstance(content, KubeObject):
+        return None
+    decoded = content.to_dict()
+    if content.kind == "Secret":
+        decoded["data"] = HIDDEN
+    return decoded
+
+
+class VersionPacker:
+    """Packs superseded contents with a dictionary per informer. Not for two threads at once."""
+
+    def __init__(self) -> None:
+        self._packers: dict[str, Packer] = {}
+        self._samples: dict[str, list[bytes]] = {}
+
+    def pack(self, informer: str, content: Any) -> tuple[Any, int]:
+        """(the content or an equal smaller one, its size)."""
+        if not isinstance(content, KubeObject) or content.is_packed:
+            return content, getattr(content, "stored_size", 0)
+        packer = self._packers.setdefault(informer, Packer(32 * 1024))
+        if packer.codec is None:
+            samples = self._samples.setdefault(informer, [])
+            samples.append(content.to_json())
+            if len(samples) >= _LEARN_FROM:
+                packer.learn(samples)
+                samples.clear()
+        packed = content.packed(packer)
+        return packed, packed.stored_size
+
+
+def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[ChangeView, ...]:
+    """What differs, by path, in the order of the new object; at most 500 lines. Values are one clean line each.
+
+    Items of lists are matched by their `name`, `type`, `uid` or `ip` where each has one of its own, else by place.
+    """
+    found: list[ChangeView] = []
+    _compare("", old, new, found)
+    return tuple(found[:_CHANGES_MAX])
+
+
+def _compare(path: str, old: Any, new: Any, found: list[ChangeView]) -> None:
+    if len(found) > _CHANGES_MAX or old == new:
+        return
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*new, *(key for key in old if key not in new)]:
+            _compare_item(_joined(path, key), old.get(key, _ABSENT), new.get(key, _ABSENT), found)
+    elif isinstance(old, list) and isinstance(new, list):
+        name = _identity(old, new)
+        before = {(item[name] if name else at): item for at, item in enumerate(old)}
+        after = {(item[name] if name else at): item for at, item in enumerate(new)}
+        places = {item: at for at, item in enumerate(after)}
+        for key in [*after, *(key for key in before if key not in after)]:
+            place = places.get(key, list(before).index(key)) if key not in after else places[key]
+            _compare_item(f"{path}[{place}]", before.get(key, _ABSENT), after.get(key, _ABSENT), found)
+    else:
+        found.append(ChangeView("~", path, _value(old), _value(new)))
+
+
+_ABSENT = object()
+
+
+def _compare_item(path: str, old: Any, new: Any, found: list[ChangeView]) -> None:
+    if old is _ABSENT:
+        found.append(ChangeView("+", path, "", _value(new)))
+    elif new is _ABSENT:
+        found.append(ChangeView("-", path, _value(old)))
+    else:
+        _compare(path, old, new, found)
+
+
+def _identity(old: list[Any], new: list[Any]) -> str:
+    for name in ("name", "type", "uid", "ip"):
+        if all(
+            all(isinstance(item, Mapping) and isinstance(item.get(name), str) for item in items)
+            and len({item[name] for item in items}) == len(items)
+            for items in (old, new)
+        ):
+            return name
+    return ""
+
+
+def _joined(path: str, key: Any) -> str:
+    name = shorten(str(key), 120)
+    if "." in name or "/" in name:
+        return f'{path}["{name}"]'
+    return f"{path}.{name}" if path else name
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return f'"{shorten(value, _VALUE_MAX)}"'
+    return shorten(msgspec.json.encode(value).decode(), _VALUE_MAX)

@@ -1,0 +1,240 @@
+"""Advice: what is wrong with an informer or a handler, with the figures that say so and what to do.
+
+Contract: pure functions of a `Snapshot`; `advise` takes some 100 µs. A rule speaks only when its figures are
+there; it has a short id that stays the same in every version. `Limits` are the figures from which a rule speaks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from kdash.probe.snapshot import AdviceView, HandlerView, InformerView, ResyncHand, Snapshot
+from kdash.probe.text import duration, plural
+
+__all__ = ["Limits", "advise"]
+
+PROBLEM, HINT = "problem", "hint"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From which figures the rules speak."""
+
+    pending: int = 20
+    """Waiting notifications."""
+    relists: int = 3
+    """Relists within `relist_window_s`."""
+    relist_window_s: float = 600.0
+    cut_watches: int = 3
+    """Watches that ended well before their time-out, at about the same age."""
+    no_bookmark_s: float = 130.0
+    """Age of a watch without a bookmark; a server sends one a minute."""
+    backlog_bytes: int = 64 << 20
+
+
+def advise(picture: Snapshot, limits: Limits | None = None) -> tuple[AdviceView, ...]:
+    """What is wrong, problems first."""
+    limits = limits or Limits()
+    found = [advice for rule in _RULES for advice in rule(picture, limits)]
+    return tuple(sorted(found, key=lambda advice: advice.severity != PROBLEM))
+
+
+def _who(handler: HandlerView) -> str:
+    return f"handler {handler.name} of {handler.informer}"
+
+
+def never_drains(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """More comes in than the handler can do."""
+    for handler in picture.handlers:
+        if handler.pending < limits.pending or handler.growth_per_s <= 0 or picture.gate.held:
+            continue
+        figures = (
+            f"{handler.arrival_rate:.1f}/s come in, {handler.service_rate:.1f}/s are done (mean call "
+            f"{duration(handler.mean_s)}); {plural(handler.pending, 'notification')} wait, "
+            f"{handler.growth_per_s:+.1f}/s"
+        )
+        where = f" Most of its time goes into {_where(handler)}." if handler.hot_lines else ""
+        yield AdviceView(
+            "never-drains", PROBLEM, _who(handler), "the handler never catches up: its backlog grows", figures,
+            f"put the key into a work queue and return; do the work with several workers.{where}",
+        )
+
+
+def _where(handler: HandlerView) -> str:
+    line = handler.hot_lines[0]
+    return f"{line.frame.file}:{line.frame.line} ({line.share:.0%} of {line.samples} samples)"
+
+
+def resync_longer_than_period(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """A wave of the resync is not done when the next one comes."""
+    objects = {informer.name: informer.objects for informer in picture.informers}
+    hands = {(hand.informer, hand.handler): hand for hand in picture.resync.hands}
+    for handler in picture.handlers:
+        hand = hands.get((handler.informer, handler.name))
+        count = objects.get(handler.informer, 0)
+        wave_s = count * handler.mean_s
+        period_s = _rounded(hand) if hand is not None else 0.0
+        if period_s <= 0 or wave_s <= period_s:
+            continue
+        yield AdviceView(
+            "resync-too-long", PROBLEM, _who(handler), "a resync wave takes longer than the resync period",
+            f"{plural(count, 'object')} × {duration(handler.mean_s)} = {duration(wave_s)} > {duration(period_s)}",
+            "return at once for updates whose old and new version are equal, or ask for a period over "
+            f"{duration(wave_s)}",
+        )  # fmt: skip
+
+
+def period_changed(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """The resync period is not what was asked for."""
+    for hand in picture.resync.hands:
+        subject = f"handler {hand.handler} of {hand.informer}"
+        if hand.asked_s <= 0:
+            continue
+        if hand.effective_s <= 0:
+            yield AdviceView(
+                "resync-ignored", HINT, subject, "resync was asked for on an informer that does none",
+                f"asked {duration(hand.asked_s)}, gets none: the informer has no check period",
+                "give the informer (or its factory) a resync period before it starts, or ask for 0",
+            )  # fmt: skip
+        elif hand.effective_s != hand.asked_s:
+            yield AdviceView(
+                "period-clamped", HINT, subject, "the resync period was raised",
+                f"asked {duration(hand.asked_s)}, gets {duration(hand.effective_s)} (check period "
+                f"{duration(hand.check_s)})",
+                "register the handler before the informer starts, or give the informer a shorter period",
+            )  # fmt: skip
+        elif _rounded(hand) > hand.effective_s * 1.001:
+            yield AdviceView(
+                "period-rounded", HINT, subject, "the resync period is rounded up to the informer's tick",
+                f"asked {duration(hand.asked_s)}, but ticks come every {duration(hand.check_s)}: fires every "
+                f"{duration(_rounded(hand))}",
+                "ask for a multiple of the check period, or give the informer a period that divides yours",
+            )  # fmt: skip
+
+
+def _rounded(hand: ResyncHand) -> float:
+    if hand.check_s <= 0:
+        return hand.effective_s
+    return math.ceil(hand.effective_s / hand.check_s - 1e-6) * hand.check_s
+
+
+def never_syncs(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """An initial add raised: the handler never counts as synced."""
+    for handler in picture.handlers:
+        if handler.initial_errors and not handler.synced:
+            yield AdviceView(
+                "never-synced", PROBLEM, _who(handler), "the handler raised in initial adds: it never counts as synced",
+                f"{plural(handler.initial_errors, 'initial add')} raised; last: {handler.last_error}",
+                "catch the exception in the handler, put the key into a queue and try again from there",
+            )  # fmt: skip
+
+
+def tombstones(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """The handler takes a tombstone for an object."""
+    for handler in picture.handlers:
+        if handler.tombstone_errors:
+            yield AdviceView(
+                "tombstone", PROBLEM, _who(handler), "the handler takes tombstones for objects",
+                f"{plural(handler.tombstone_errors, 'deletion')} that a relist inferred raised; last: "
+                f"{handler.last_error}",
+                "in on_delete expect a DeletedFinalStateUnknown: use its key, its obj is the last state known",
+            )  # fmt: skip
+
+
+def lost_versions(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """The transform strips the resource version."""
+    for informer in picture.informers:
+        if informer.lost_versions:
+            yield AdviceView(
+                "transform-strips-version", PROBLEM, informer.name, "the transform takes away resource versions",
+                f"{plural(informer.lost_versions, 'object')} came out of it without one: every update counts as a sync",
+                "leave metadata.resourceVersion alone: handlers without resync miss real updates otherwise",
+            )  # fmt: skip
+
+
+def relist_loop(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """The state is fetched anew again and again."""
+    for informer in picture.informers:
+        recent = [at for at in informer.relists_at if at >= picture.mono - limits.relist_window_s]
+        if len(recent) < limits.relists:
+            continue
+        yield AdviceView(
+            "relist-loop", PROBLEM, informer.name, "the state is fetched anew again and again",
+            f"{len(recent)} relists in {duration(max(1.0, picture.mono - recent[0]))}, "
+            f"{informer.last_list_items} objects each; last reason: {informer.last_relist_reason or 'unknown'}",
+            _against_relists(informer),
+        )  # fmt: skip
+
+
+def _against_relists(informer: InformerView) -> str:
+    if "410" in informer.last_relist_reason or "xpired" in informer.last_relist_reason:
+        return "versions expire before they are used: do bookmarks arrive, is etcd compacted too often?"
+    return "look at the event log's lines before each relist: broken streams and server restarts do this"
+
+
+def cut_watches(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """Something in between ends watches before their time-out."""
+    for informer in picture.informers:
+        lifetimes = [lifetime for lifetime, asked in informer.watch_ends if lifetime < 0.8 * asked]
+        if len(lifetimes) < limits.cut_watches or len(lifetimes) <= len(informer.watch_ends) / 2:
+            continue
+        middle = median(lifetimes)
+        close = [lifetime for lifetime in lifetimes if abs(lifetime - middle) <= max(0.1 * middle, 0.05)]
+        if len(close) < limits.cut_watches:
+            continue
+        asked = min(asked for _, asked in informer.watch_ends)
+        yield AdviceView(
+            "watch-cut", PROBLEM, informer.name, "something between kdash and the server ends watches early",
+            f"{len(close)} of {len(informer.watch_ends)} watches ended after about {duration(middle)}; asked for were "
+            f"{duration(asked)} and more",
+            f"look for an idle or request time-out of {duration(middle)} in load balancers and proxies on the way",
+        )  # fmt: skip
+
+
+def no_bookmarks(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """A watch has been open for long and brought no bookmark."""
+    for informer in picture.informers:
+        if informer.watching_since is None or informer.open_bookmarks:
+            continue
+        age_s = picture.mono - informer.watching_since
+        if age_s > limits.no_bookmark_s:
+            yield AdviceView(
+                "no-bookmarks", HINT, informer.name, "no bookmark arrives",
+                f"the watch is open for {duration(age_s)} without one; a server sends one about every minute",
+                "look for a proxy that filters or buffers the stream; without bookmarks a quiet watch ends in a relist",
+            )  # fmt: skip
+
+
+def backlog_memory(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """Handlers' buffers hold much memory."""
+    sizes = {informer.name: informer.mean_size for informer in picture.informers}
+    for handler in picture.handlers:
+        held = handler.pending * sizes.get(handler.informer, 0)
+        if held >= limits.backlog_bytes and handler.pending:
+            yield AdviceView(
+                "backlog-memory", PROBLEM, _who(handler), "the handler's backlog holds much memory",
+                f"{plural(handler.pending, 'notification')} × {sizes[handler.informer]} B, up to {held / 1e6:.1f} MB; "
+                "nothing bounds it",
+                "keep keys, not objects: put the key into a work queue and read the cache when it is its turn",
+            )  # fmt: skip
+
+
+def matches_nothing(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """A selector lets nothing through."""
+    for informer in picture.informers:
+        selects = "-l " in f"{informer.scope} " or "--field-selector" in informer.scope
+        if informer.synced and not informer.objects and selects:
+            yield AdviceView(
+                "selector-matches-nothing", HINT, informer.name, "the selector matches nothing",
+                f"synced, 0 objects with {informer.scope}",
+                "compare it with the labels that kubectl get --show-labels prints; check the namespace too",
+            )  # fmt: skip
+
+
+_RULES: tuple[Callable[[Snapshot, Limits], Iterator[AdviceView]], ...] = (
+    never_drains, resync_longer_than_period, never_syncs, tombstones, lost_versions, relist_loop, cut_watches,
+    backlog_memory, no_bookmarks, period_changed, matches_nothing,
+)  # fmt: skip

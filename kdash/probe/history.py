@@ -1,0 +1,186 @@
+"""Topic: the last 32 versions of each object that changed while kdash looked.
+
+Contract: written by the drain thread under the recorder's lock, read under it. What a version holds is opaque here;
+whoever feeds it has already taken out what must not be kept (values of Secrets). Objects that never changed cost
+nothing: their first version is taken from the change that ends it. When more than `budget` bytes are held, the
+oldest versions of all objects go first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kdash.informer.tap import Record
+from kdash.probe.paths import Path, PathTopic
+from kdash.probe.snapshot import VersionView
+from kdash.probe.text import clean
+
+__all__ = ["KEPT_VERSIONS", "HistoryTopic", "Version", "VersionFed"]
+
+KEPT_VERSIONS = 32
+_OVERHEAD = 400  # bytes a version takes besides its content, about
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFed:
+    """One mutation of the cache with what it brought and replaced."""
+
+    seq: int
+    """Of the store.mutation (or store.replaced) record."""
+    at: float
+    informer: str
+    key: str
+    event: str
+    resource_version: str
+    content: Any
+    size: int
+    old_resource_version: str = ""
+    old_content: Any = None
+    """None for an object that was not there."""
+    old_size: int = 0
+
+
+class Version:
+    """One line of an object's history."""
+
+    __slots__ = ("at", "content", "event", "number", "path", "repeats", "resource_version", "size", "source")
+
+    def __init__(self, number: int, version: str, event: str, source: str, at: float, content: Any, size: int,
+                 path: Path | None) -> None:
+        self.number = number
+        self.resource_version = version
+        self.event = event
+        self.source = source
+        self.at = at
+        self.content = content
+        self.size = size
+        self.path = path
+        self.repeats = 1
+
+    def view(self) -> VersionView:
+        path = self.path
+        return VersionView(
+            self.number, clean(self.resource_version), self.event, self.source, self.at, self.size,
+            self.content is not None, self.repeats, path.marks() if path is not None else (),
+            path.passes() if path is not None else (),
+        )  # fmt: skip
+
+
+class HistoryTopic:
+    """The histories of all objects that changed."""
+
+    def __init__(self, paths: PathTopic, budget: int = 48 << 20) -> None:
+        self._paths = paths
+        self._budget = budget
+        self._bytes = 0
+        self._objects: dict[tuple[str, str], list[Version]] = {}
+        self._order: deque[tuple[tuple[str, str], int]] = deque()  # (whose, number) as kept, some forgotten since
+        self._held = 0
+        self._listed_at: dict[str, float] = {}
+        self.pack: Callable[[str, Any], Any] | None = None
+        """Makes a superseded content smaller: (informer, content) → content."""
+
+    @property
+    def bytes(self) -> int:
+        """What is held, about."""
+        return self._bytes
+
+    def of(self, informer: str, key: str) -> tuple[Version, ...]:
+        """The versions of one object, oldest first."""
+        return tuple(self._objects.get((informer, key), ()))
+
+    def content(self, informer: str, key: str, number: int) -> Any:
+        """What a version held; None when it is forgotten or had none."""
+        for version in self._objects.get((informer, key), ()):
+            if version.number == number:
+                return version.content
+        return None
+
+    # feeding ---------------------------------------------------------------------------------------------
+
+    def listed(self, record: Record) -> None:
+        """queue.replace: the state was fetched."""
+        self._listed_at[record[3]] = record[1]
+
+    def fed(self, changes: Sequence[VersionFed], pack: bool) -> None:
+        """Versions in the order of their records, which have been taken before."""
+        for change in changes:
+            if change.event == "Replaced" and change.old_content is None:
+                continue  # the first list: its objects have no history yet
+            who = (change.informer, change.key)
+            versions = self._objects.get(who)
+            if versions is None:
+                versions = self._objects[who] = []
+                if change.old_content is not None:
+                    at = self._listed_at.get(change.informer, change.at)
+                    self._keep(who, versions, Version(1, change.old_resource_version, "Replaced", "list", at,
+                                                      change.old_content, change.old_size, None))
+            if pack and self.pack is not None and versions:
+                self._shrink(change.informer, versions[-1])
+            path = self._paths.of(change.seq)
+            source = path.source if path is not None else "relist" if change.event == "Replaced" else "watch"
+            self._keep(who, versions, Version(_next(versions), change.resource_version, change.event,
+                                              "relist" if source == "list" else source, change.at, change.content,
+                                              change.size, path))
+
+    def distributed(self, informer: str, records: Sequence[Record]) -> None:
+        """notify.distribute: syncs of objects that have a history."""
+        objects = self._objects
+        if not objects:
+            return
+        for record in records:
+            if not record[8]:
+                continue
+            versions = objects.get((informer, record[6]))
+            if versions is None:
+                continue
+            path, last = self._paths.of(record[0]), versions[-1] if versions else None
+            if last is not None and last.event == "Sync" and last.source != "relist":
+                last.repeats += 1
+                last.at, last.path = record[1], path
+                continue
+            source = "relist" if path is not None and path.source == "list" else "resync"
+            self._keep((informer, record[6]), versions,
+                       Version(_next(versions), record[7], "Sync", source, record[1], None, 0, path))
+
+    def drop_informer(self, informer: str) -> None:
+        """The informer is built anew; its objects' histories stay, the time of its list does not."""
+        self._listed_at.pop(informer, None)
+
+    def _keep(self, who: tuple[str, str], versions: list[Version], version: Version) -> None:
+        versions.append(version)
+        self._order.append((who, version.number))
+        self._held += 1
+        self._bytes += version.size + _OVERHEAD
+        if len(versions) > KEPT_VERSIONS:
+            self._forget_first(versions)
+        while self._bytes > self._budget and self._order:
+            oldest, number = self._order.popleft()
+            if self._holds(oldest, number):
+                self._forget_first(self._objects[oldest])
+                if not self._objects[oldest]:
+                    del self._objects[oldest]
+        if len(self._order) > 2 * self._held + 1024:
+            self._order = deque([entry for entry in self._order if self._holds(*entry)])
+
+    def _holds(self, who: tuple[str, str], number: int) -> bool:
+        versions = self._objects.get(who)
+        return versions is not None and len(versions) > 0 and versions[0].number <= number
+
+    def _forget_first(self, versions: list[Version]) -> None:
+        self._bytes -= versions.pop(0).size + _OVERHEAD
+        self._held -= 1
+
+    def _shrink(self, informer: str, version: Version) -> None:
+        if version.content is None or self.pack is None:
+            return
+        content, size = self.pack(informer, version.content)
+        self._bytes += size - version.size
+        version.content, version.size = content, size
+
+
+def _next(versions: Sequence[Version]) -> int:
+    return versions[-1].number + 1 if versions else 1

@@ -1,0 +1,160 @@
+"""The history of objects: versions, what changed, the way each took; Secrets by their metadata only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from kdash.informer.objects import KubeObject
+from kdash.observe.handlers import HandlerSpec
+from kdash.observe.versions import changes_between, keepable, readable
+from kdash.probe.history import KEPT_VERSIONS
+from kdash.probe.objects import ObjectRef
+from tests.informer.fake_source import FakeSource
+from tests.observe.fake_cluster import FakeClient, observing, shows, synced
+from tests.observe.test_observe_demo import demo
+
+ONE = (HandlerSpec("audit"), HandlerSpec("quiet", period_s=0.0))
+REF = ObjectRef("configmaps", "default/a")
+
+
+@pytest.mark.parametrize("engine", ["delta", "real", "real-atomic"])
+def test_versions_tell_event_source_stages_and_handlers(engine: str) -> None:
+    source = FakeSource()
+    source.add("a", data={"x": "0"})
+    with observing(FakeClient(source), handlers=ONE, queue=engine, resync_s=3600.0) as observation:
+        shows(observation, synced)
+        (first,) = observation.history(REF)
+        assert (first.number, first.source, first.has_content) == (1, "cache", True)
+        source.modify("a", data={"x": "1", "y": "2"})
+        shows(observation, lambda p: p.handlers[0].updates == 1)
+        observation.resync_now()
+        shows(observation, lambda p: p.handlers[0].syncs == 1)
+        source.delete("a")
+        shows(observation, lambda p: p.handlers[0].deletes == 1)
+
+        listed, updated, synced_, deleted = observation.history(REF)
+        assert (listed.event, listed.source, listed.resource_version) == ("Replaced", "list", "1")
+        assert (updated.event, updated.source, updated.number) == ("Updated", "watch", 2)
+        assert [mark.stage for mark in updated.stages] == ["api", "queue", "pop", "cache", "notify", "audit", "quiet"]
+        times = [mark.at for mark in updated.stages[:5]]
+        assert times == sorted(times)
+        assert [(each.handler, each.state) for each in updated.handlers] == [("audit", "done"), ("quiet", "done")]
+        assert (synced_.event, synced_.source, synced_.has_content) == ("Sync", "resync", False)
+        states = {each.handler: each.state for each in synced_.handlers}
+        assert states.get("quiet", "skipped") == "skipped"
+        assert (deleted.event, deleted.source) == ("Deleted", "watch")
+
+        old, new = observation.version(REF, 1), observation.version(REF, 2)
+        assert old is not None and old["data"] == {"x": "0"}
+        assert new is not None and new["data"] == {"x": "1", "y": "2"}
+        found = {(c.kind, c.path): (c.old, c.new) for c in observation.changes(REF, 1, 2)}
+        assert found[("~", "data.x")] == ('"0"', '"1"')
+        assert found[("+", "data.y")] == ("", '"2"')
+        assert observation.changes(REF, 1, 99) == ()
+        assert observation.version(REF, synced_.number) is None
+
+
+def test_resyncs_in_a_row_are_one_line_and_only_the_newest_versions_are_kept() -> None:
+    source = FakeSource()
+    source.add("a", data={})
+    with observing(FakeClient(source), handlers=ONE, resync_s=3600.0) as observation:
+        shows(observation, synced)
+        for number in range(KEPT_VERSIONS + 8):
+            source.modify("a", data={"n": str(number)})
+            shows(observation, lambda p, number=number: p.handlers[0].updates == number + 1)
+        for number in range(3):
+            observation.resync_now()
+            shows(observation, lambda p, number=number: p.handlers[0].syncs == number + 1)
+        versions = observation.history(REF)
+        assert len(versions) == KEPT_VERSIONS
+        assert (versions[-1].event, versions[-1].repeats) == ("Sync", 3)
+        numbers = [version.number for version in versions]
+        assert numbers == list(range(numbers[0], numbers[0] + KEPT_VERSIONS))
+        assert observation.version(REF, 1) is None
+        content = observation.version(REF, numbers[-2])
+        assert content is not None and content["data"] == {"n": str(KEPT_VERSIONS + 7)}
+
+
+def test_every_version_of_a_burst_is_there() -> None:
+    source = FakeSource()
+    source.add("a", data={})
+    with observing(FakeClient(source), handlers=ONE, queue="real") as observation:
+        shows(observation, synced)
+        for number in range(20):
+            source.modify("a", data={"n": str(number)})
+        shows(observation, lambda p: p.handlers[0].updates == 20)
+        versions = shows_history(observation, 21)
+        held = [observation.version(REF, version.number) for version in versions[1:]]
+        assert [each and each["data"]["n"] for each in held] == [str(number) for number in range(20)]
+
+
+def shows_history(observation, count: int):
+    shows(observation, lambda p: len(observation.history(REF)) == count)
+    return observation.history(REF)
+
+
+SECRET_VALUE = "aHVudGVyMg"
+
+
+def test_of_a_secret_only_the_metadata_is_ever_kept() -> None:
+    with demo("secrets") as (observation, server):
+        stored = server.storage.list_stored("secrets")[0][0]
+        namespace, _, name = stored.key.partition("/")
+        ref = ObjectRef("secrets", stored.key)
+        for number in range(2):
+            secret = server.storage.get("secrets", namespace, name)
+            assert secret is not None
+            secret["data"] = {"password": SECRET_VALUE, "n": f"bm{number}"}
+            secret["metadata"].setdefault("labels", {})["round"] = str(number)
+            secret["metadata"].setdefault("annotations", {})[
+                "kubectl.kubernetes.io/last-applied-configuration"] = json.dumps({"data": SECRET_VALUE})
+            server.storage.update("secrets", secret)
+            shows(observation, lambda p, number=number: p.handlers[0].updates == number + 1)
+        shows(observation, lambda p: len(observation.history(ref)) == 3)
+        versions = observation.history(ref)
+        kept = [observation.recorder.history.content("secrets", ref.key, version.number) for version in versions]
+        for content in kept:
+            assert isinstance(content, KubeObject)
+            assert set(content.keys()) == {"apiVersion", "kind", "metadata"}
+            assert SECRET_VALUE.encode() not in content.to_json()
+        texts = json.dumps([observation.version(ref, version.number) for version in versions])
+        texts += json.dumps([asdict(c) for c in observation.changes(ref, 1, versions[-1].number)])
+        assert SECRET_VALUE not in texts and "hidden" in texts
+        paths = {c.path for c in observation.changes(ref, 2, 3)}
+        assert "metadata.labels.round" in paths
+        assert not any(path.startswith("data") for path in paths)
+
+
+def test_what_is_no_secret_is_kept_as_it_is() -> None:
+    obj = KubeObject.from_dict({"kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"x": "1"}})
+    assert keepable(obj) is obj
+    assert keepable(None) is None
+    assert readable(None) is None
+
+
+def test_changes_match_list_items_by_name_and_show_the_place() -> None:
+    old = {"spec": {"containers": [{"name": "web", "image": "a:1"}, {"name": "log", "image": "b"}]},
+           "status": {"conditions": [{"type": "Ready", "status": "False"}]}}  # fmt: skip
+    new = {"spec": {"containers": [{"name": "new", "image": "c"}, {"name": "web", "image": "a:2"}]},
+           "status": {"conditions": [{"type": "Ready", "status": "True"}], "podIP": "10.0.0.1"}}  # fmt: skip
+    found = {(c.kind, c.path, c.old, c.new) for c in changes_between(old, new)}
+    assert found == {
+        ("+", "spec.containers[0]", "", '{"name":"new","image":"c"}'),
+        ("~", "spec.containers[1].image", '"a:1"', '"a:2"'),
+        ("-", "spec.containers[1]", '{"name":"log","image":"b"}', ""),
+        ("~", "status.conditions[0].status", '"False"', '"True"'),
+        ("+", "status.podIP", "", '"10.0.0.1"'),
+    }
+
+
+def test_changes_are_clean_and_bounded() -> None:
+    old = {"data": {f"k{number}": "a" for number in range(2000)}}
+    new = {"data": {f"k{number}": "b\x1b[31m" for number in range(2000)} | {"a.b/c": "x" * 5000}}
+    found = changes_between(old, new)
+    assert len(found) <= 500
+    assert not any("\x1b" in change.new for change in found)
+    (long,) = changes_between({}, {"a.b/c": "x" * 5000})
+    assert long.path == '["a.b/c"]' and len(long.new) < 300

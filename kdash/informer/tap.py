@@ -143,13 +143,14 @@ class Tap(Protocol):
 class RingTap:
     """A ring of the newest `size` records; the oldest are dropped when nobody drains it.
 
-    `emit` may be called from any thread. `drain` from one consumer. `dropped` counts what the ring lost.
+    `emit` may be called from any thread. `drain` from one consumer. `dropped` counts what the ring lost, as far
+    as the last drain but one could tell.
     """
 
     def __init__(self, size: int = 1 << 18, clock: Clock | None = None) -> None:
         clock = clock or SystemClock()
         self.dropped = 0
-        self._next_seq = 1  # what the consumer expects next
+        self._taken = self._highest = self._missing = 0  # what the consumer has seen
         self._ring: deque[Record] = deque(maxlen=size)
         self._emit = self._make_emit(self._ring.append, itertools.count(1).__next__, clock.monotonic)
 
@@ -180,9 +181,12 @@ class RingTap:
         except IndexError:  # the ring was shorter than it said: another drop came in between
             pass
         if out:
-            gap = out[-1][0] - self._next_seq + 1 - len(out)
-            self.dropped += max(gap, 0)
-            self._next_seq = out[-1][0] + 1
+            self._taken += len(out)
+            self._highest = max(self._highest, out[-1][0])
+        # Threads may append in another order than they counted: what is missing now may still come.
+        missing = self._highest - self._taken
+        self.dropped = max(self.dropped, min(missing, self._missing))
+        self._missing = missing
         return out
 
 

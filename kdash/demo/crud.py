@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["handle", "review"]
 
 _SAY_LOG = "This pod is part of the kdash demo: no container runs behind it, so it has no log.\n"
+_NO_CONTAINER = frozenset({"exec", "attach", "portforward"})
 
 
 def handle(request: Request, server: ApiServer) -> Response:
@@ -67,6 +68,9 @@ def _subresource(call: Call) -> Response:
     if name == "log" and call.resource == "pods" and method == "GET":
         call.stored()
         return Response.text(_SAY_LOG)
+    if name in _NO_CONTAINER and call.resource == "pods":
+        call.stored()
+        raise status.bad_request(f"no container runs behind the pods of the kdash demo: {name} is not possible")
     if name == "finalize" and call.resource == "namespaces" and method == "PUT":
         return update.replace(call)
     if name not in call.type.subresources:

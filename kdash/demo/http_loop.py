@@ -16,7 +16,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable
 from http.client import responses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
@@ -35,6 +35,7 @@ __all__ = ["Connection"]
 _READ = 1 << 16
 _BODY_LIMIT = 8 << 20
 _GZIP_ABOVE = 128 * 1024
+_LINGER_S = 1.0
 
 
 class _Broken(Exception):
@@ -51,6 +52,7 @@ class Connection:
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=64 * 1024)
         self._sent = 0
         self._busy = False
+        self._chunked = False
         self._write_log: Callable[[], None] = _nothing
         sock: socket.socket | None = writer.get_extra_info("socket")
         if sock is not None:
@@ -167,6 +169,9 @@ class Connection:
         reason = "RequestEntityTooLarge" if code == 413 else "BadRequest"
         answer = status.ApiError(status.failure(code, f"the request is no HTTP/1.1 request: {error}", reason))
         await self._send(Request("GET", "/"), answer.response(), None)
+        with contextlib.suppress(OSError, TimeoutError):  # a close with unread bytes would reset the answer away
+            self._writer.write_eof()
+            await asyncio.wait_for(self._until_gone(), _LINGER_S)
 
     # answers -------------------------------------------------------------------------------------------
 
@@ -198,7 +203,9 @@ class Connection:
                 stream = _compressed(stream)
         if stream is None and (response.status == 304 or len(body) <= self._server.chunk_above):
             headers["Content-Length"] = str(len(body))
+            self._chunked = False
         else:
+            self._chunked = True
             headers["Transfer-Encoding"] = "chunked"
         fields = [(name, value) for name, value in headers.items() if value]
         fields += [("Warning", f'299 - "{_header_text(text)}"') for text in response.warnings]
@@ -226,29 +233,31 @@ class Connection:
         await self._writer.drain()
 
     async def _send_stream(self, stream: AsyncIterator[bytes], fault: Fault | None) -> None:
-        gone = asyncio.ensure_future(self._reader.read(_READ))
-        pieces = aiter(stream)
+        """Send a stream's pieces until its end, or until the client leaves."""
+        heard = asyncio.ensure_future(self._reader.read(_READ))
+        piece: asyncio.Future[bytes | None] | None = None
         try:
             while True:
-                following = asyncio.ensure_future(anext(pieces, None))
-                await asyncio.wait({gone, following}, return_when=asyncio.FIRST_COMPLETED)
-                if gone.done() and (early := gone.result()):  # the client has sent its next request already
-                    self._h11.receive_data(early)
-                    gone = asyncio.ensure_future(self._reader.read(_READ))
-                    await asyncio.wait({following})
-                if gone.done() and not following.done():
-                    following.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await following
-                    raise _Broken
-                piece = following.result()
-                if piece is None:
+                piece = asyncio.ensure_future(anext(stream, None))
+                while not piece.done():
+                    await asyncio.wait({heard, piece}, return_when=asyncio.FIRST_COMPLETED)
+                    if not heard.done():
+                        continue
+                    early = heard.result()
+                    if not early:
+                        raise _Broken
+                    self._h11.receive_data(early)  # the client has sent its next request already
+                    heard = asyncio.ensure_future(self._reader.read(_READ))
+                data = piece.result()
+                if data is None:
                     return
-                await self._write(piece, fault)
+                await self._write(data, fault)
         finally:
-            gone.cancel()
-            with contextlib.suppress(BaseException):
-                await gone
+            tasks: list[asyncio.Future[Any]] = [heard] if piece is None else [heard, piece]
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, ConnectionError, StopAsyncIteration):
+                    await task
             closing = getattr(stream, "aclose", None)
             if closing is not None:
                 await closing()
@@ -271,10 +280,15 @@ class Connection:
         if fault.kind == "garbage-line":
             return piece + b'{"type":"ADDED","object":{"kind"\n'
         if fault.kind == "split-bytes":
-            for at in range(len(piece) - 1):
-                self._writer.write(self._h11.send(h11.Data(data=piece[at : at + 1])) or b"")
-                if at % 64 == 63:
-                    await self._writer.drain()
+            letters = [piece[at : at + 1] for at in range(len(piece) - 1)]
+            if self._chunked:  # framed here: the parser would be too slow for a busy watch
+                sent = [b"1\r\n" + letter + b"\r\n" for letter in letters]
+            else:
+                sent = [self._h11.send(h11.Data(data=letter)) or b"" for letter in letters]
+            for at in range(0, len(sent), 64):
+                self._writer.write(b"".join(sent[at : at + 64]))
+                await self._writer.drain()
+            self._sent += len(sent)
             return piece[-1:]
         if fault.kind == "slow":
             await asyncio.sleep(fault.delay_s / 10)

@@ -43,6 +43,7 @@ async def handle_list(request: Request, server: ApiServer, resource_type: Resour
     if parameters.version:
         await wait_for_version(server.storage, parameters.version, parameters.timeout_s)
     state, version = _state(server.storage, resource_type, namespace, parameters)
+    await asyncio.sleep(0)
     page, rest = await _page(state, parameters, selection)
     metadata: dict[str, Any] = {"resourceVersion": str(version)}
     if rest:
@@ -130,6 +131,7 @@ async def _write(
     if form == "json":
         head, tail = _frame(resource_type, metadata)
         items = [stored.raw for stored in page]
+        await asyncio.sleep(0)
     elif form == "table":
         head, tail, items = await _table(request, server, resource_type, page, metadata)
     else:

@@ -92,7 +92,7 @@ class WatchCache:
     def state(self) -> list[Stored]:
         """All objects by key; the same list until something changes, never changed in place."""
         if self._latest is None:
-            self._latest = list(self.items.values())
+            self._latest = list(map(self.items.__getitem__, self.items))
         return self._latest
 
     def keep_snapshot(self, version: int) -> None:

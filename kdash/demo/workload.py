@@ -5,7 +5,7 @@ Contract
   and reconciles until nothing is left to do. On a virtual clock the same seed, storage and instants give the
   same writes in the same order. `start` runs steps on a thread of its own, by the system's clock, until
   `stop`.
-- Steps never run at the same time: `step`, `change_something` and the thread share one lock.
+- Steps never run at the same time: `step`, `change_something`, `restart_pod` and the thread share one lock.
 - The storage is the only thing shared with the server; the workload never waits for a client.
 """
 
@@ -162,6 +162,17 @@ class Workload:
                 return ""
             self._background.touch(pod)
             return f"{pod.namespace}/{pod.name}"
+
+    def restart_pod(self, namespace: str, name: str) -> bool:
+        """Let a running pod's containers fail and start again; False if it does not run."""
+        self.seed()
+        with self._lock:
+            pod = self._state.pods.find(namespace, name)
+            if pod is None or not (pod.active and pod.started):
+                return False
+            self._kubelet.restart(pod)
+        self._wake.set()
+        return True
 
     # reconciling ---------------------------------------------------------------------------------------
 

@@ -171,6 +171,13 @@ def test_split_bytes_sends_every_byte_in_a_chunk_of_its_own(pair: Pair) -> None:
     assert len(sizes) > 250
 
 
+def test_split_bytes_splits_a_body_of_known_length_too(pair: Pair) -> None:
+    server, peer = pair
+    server.faults.add(Fault("split-bytes"))
+    assert peer.get(f"{LIST}/a").json["metadata"]["name"] == "a"
+    assert peer.get(LIST).status == 200
+
+
 def test_slow_sends_piece_by_piece(pair: Pair) -> None:
     server, peer = pair
     server.faults.add(Fault("slow", delay_s=2.0))

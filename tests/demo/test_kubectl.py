@@ -41,6 +41,7 @@ FILES = {
     "owned.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: owned}\ndata: {colour: red}\n",
     "namespace.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: guests}\n---\n"
                       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: inside, namespace: guests}\n",
+    "other.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: owned}\ndata: {colour: green}\n",
     "bad.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Not_Valid}\n",
     "crd.yaml": """\
 apiVersion: apiextensions.k8s.io/v1
@@ -107,6 +108,23 @@ CALLS: list[tuple[str, int, str]] = [
     ("describe deployment web", 0, r"(?s)Replicas: +8 desired \| 8 updated.*NewReplicaSet: +web-"),
     ("describe node node-1", 0, r"(?s)Conditions:.*Ready +True.*Non-terminated Pods"),
     ("logs redis-0", 0, r"it has no log"),
+    ("describe svc kubernetes", 0, r"Port: +https +443/TCP"),
+    ("describe ns default", 0, r"Status: +Active"),
+    ("describe cm web-config", 0, r"log_level: info"),
+    ("describe secret registry-credentials -n shop", 0, r"token: +28 bytes"),
+    ("describe rs -n shop", 0, r"Controlled By: +Deployment/cart"),
+    ("describe sts redis", 0, r"1 desired \| 1 total"),
+    ("describe ds kube-proxy -n kube-system", 0, r"Desired Number of Nodes Scheduled: +4"),
+    ("describe cronjob nightly-report -n shop", 0, r"Schedule: +30 3"),
+    ("describe sa default", 0, r"(?m)^Name: +default$"),
+    ("describe lease node-1 -n kube-node-lease", 0, r"Holder Identity: +node-1"),
+    ("get pods --sort-by=.metadata.name", 0, r"(?s)api-.*redis-0.*web-.*worker-"),
+    ("get --raw /version", 0, r'"major": "1"'),
+    ("config current-context", 0, r"^kdash-demo$"),
+    ("top pods", 1, r"Metrics API not available"),
+    ("exec redis-0 -- ls", 1, r"no container runs behind the pods of the kdash demo: exec is not possible"),
+    ("attach redis-0", 1, r"attach is not possible"),
+    ("exec missing -- ls", 1, r'pods "missing" not found'),
     # writing from files
     ("create -f settings.yaml", 0, r"configmap/settings created"),
     ("create -f settings.yaml", 1, r"AlreadyExists"),
@@ -124,6 +142,11 @@ CALLS: list[tuple[str, int, str]] = [
     ("get deploy site -o jsonpath={.spec.template.spec.containers[*].image}", 0, r"site:2 \S+side:1"),
     ("apply --server-side -f owned.yaml", 0, r"configmap/owned serverside-applied"),
     ("apply --server-side -f owned.yaml", 0, r"configmap/owned serverside-applied"),
+    ("apply --server-side --field-manager=other -f other.yaml", 1, r'conflict with "kubectl".*\.data\.colour'),
+    ("apply --server-side --field-manager=other --force-conflicts -f other.yaml", 0, r"owned serverside-applied"),
+    ("get cm owned -o jsonpath={.data.colour}", 0, r"^green$"),
+    ("replace -f owned.yaml", 0, r"configmap/owned replaced"),
+    ("apply -f settings.yaml --dry-run=client", 0, r"settings (configured|unchanged) \(dry run\)"),
     ("apply --server-side --force-conflicts -f deployment.yaml", 0, r"site serverside-applied"),
     (DEPLOYED, 0, r"successfully rolled out"),
     # changing
@@ -158,6 +181,12 @@ CALLS: list[tuple[str, int, str]] = [
         r"deployment/web +Scaled up replica set web-\S+ from 8 ",
     ),
     ("scale deployment web --replicas=2 --current-replicas=7", 1, r"Expected replicas to be 7, was 20"),
+    ("rollout pause deploy/web", 0, r"web paused"),
+    ("rollout resume deploy/web", 0, r"web resumed"),
+    ("expose deployment web --port=80 --name=web-too", 0, r"service/web-too exposed"),
+    ("get svc web-too -o jsonpath={.spec.selector.app}", 0, r"^web$"),
+    ("delete pod -l app=cart -n shop --grace-period=1", 0, r'(?s)(pod "cart-\S+" deleted.*){2}'),
+    ("delete cm --all -n monitoring", 0, r'"grafana-config" deleted'),
     ("run once --image=registry.example.com/once:1 --restart=Never", 0, r"pod/once created"),
     ("wait pod/once --for=jsonpath={.status.phase}=Succeeded --timeout=30s", 0, r"condition met"),
     ("cordon node-3", 0, r"node-3 cordoned"),
@@ -206,7 +235,7 @@ class Kubectl:
     def __call__(self, *arguments: str) -> tuple[int, str]:
         """Exit code and everything it printed."""
         done = subprocess.run([self._program, *arguments], cwd=self._folder, env=self._environment, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
         return done.returncode, done.stdout
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

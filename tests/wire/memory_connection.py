@@ -32,6 +32,9 @@ class _Wire:
         self.closed = True
         self.news.set()
 
+    def write_eof(self) -> None:
+        self.news.set()
+
     def abort(self) -> None:
         self.close()
 

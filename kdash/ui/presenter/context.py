@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdash.probe.snapshot import Snapshot
+from kdash.probe.text import duration
 from kdash.ui.glyphs import Glyphs
+from kdash.ui.spans import width_of
 
-__all__ = ["Context", "ago", "amount", "count", "rate"]
+__all__ = ["Context", "ago", "amount", "count", "first_that_fits", "latency", "rate", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +28,20 @@ class Context:
     """Requests that came since the last order: the API pane flashes them."""
     last_order: str = ""
     """`resync`, `relist` or `rewatch` for a few seconds after it was given."""
+    held_back: int | None = None
+    """Lines of the event log that came since the reader paused the display; None: not paused."""
     motion: bool = True
     """False: nothing moves but numbers (`--reduced-motion`)."""
 
 
 def rate(value: float) -> str:
-    """`0.3/s`, `14/s`, `12k/s`."""
+    """`0.3/s`, `14/s`, `1.6k/s`, `12k/s`: six characters at the most."""
     if value < 9.95:
         return f"{value:.1f}/s"
-    if value < 9_950:
+    if value < 999.5:
         return f"{value:.0f}/s"
+    if value < 9_950:
+        return f"{value / 1000:.1f}k/s"
     return f"{value / 1000:.0f}k/s"
 
 
@@ -66,3 +73,20 @@ def ago(now: float, at: float | None) -> str:
     if seconds < 6000:
         return f"{seconds // 60}m"
     return f"{seconds // 3600}h"
+
+
+def whole(seconds: float) -> str:
+    """A span of time in whole seconds, `0s` at the least."""
+    return duration(float(round(seconds))) if seconds >= 0.5 else "0s"
+
+
+def latency(seconds: float, counted: int = 1) -> str:
+    """A measured duration; `-` when nothing was counted, `<0.1ms` where digits would say 0."""
+    if not counted:
+        return "-"
+    return "<0.1ms" if seconds < 0.00005 else duration(seconds)
+
+
+def first_that_fits(texts: Sequence[str], width: int) -> str:
+    """The first of several wordings, longest first, that needs no cut; the last one in any case."""
+    return next((text for text in texts if width_of(text) <= width), texts[-1])

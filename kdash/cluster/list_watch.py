@@ -7,8 +7,6 @@ opened with the options as they are. client-go's REST retries happen here, below
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 import msgspec
 
 from kdash.cluster.errors import clean_text
@@ -106,7 +104,7 @@ class HttpListerWatcher:
         self.resource = resource
         self.namespace = namespace
         self._transport = transport
-        self._path = quote(resource.path(namespace))
+        self._path = resource.path(namespace)
         self._informer = informer or resource.name
         self._list_accept = _PARTIAL % "PartialObjectMetadataList" if metadata_only else _JSON
         self._watch_accept = _PARTIAL % "PartialObjectMetadata" if metadata_only else _JSON

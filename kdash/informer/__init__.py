@@ -36,6 +36,7 @@ The names below are the public surface; they are imported when first used.
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ if TYPE_CHECKING:
     from kdash.informer.shared_informer import SharedIndexInformer
     from kdash.informer.tap import RingTap, Tap
     from kdash.informer.wait import CacheSyncError, SyncResult, wait_for, wait_for_cache_sync
+
+logging.getLogger("kdash").addHandler(logging.NullHandler())  # programs decide whether they want to see it
 
 _MODULES = {
     "clock": "Clock SystemClock VirtualClock new_random",

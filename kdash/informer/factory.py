@@ -42,6 +42,29 @@ class SharedInformerFactory:
     kubectl writes them: `pods`, `deployments.apps`); 0: no resync. `namespace`: "" for all.
     `tweak_list_options` sees every list and watch. `transform` changes every object before it is cached.
     `metadata_only` asks the server for metadata alone. `versions`: see `SharedIndexInformerOptions`.
+    `relist_period` fetches the whole state from the server that often (0, as in client-go: never); a resync only
+    replays the cache and asks the server nothing. `queue`: `delta`, `real` or `real-atomic`. Methods may be called
+    from any thread.
+
+    >>> from datetime import timedelta
+    >>> from kdash.cluster import connect_url
+    >>> factory = SharedInformerFactory(connect_url(SERVER), default_resync=timedelta(seconds=30))
+    >>> pods = factory.core.v1.pods().informer()
+    >>> seen = []
+    >>> audit = pods.add_event_handler(
+    ...     on_add=lambda pod: seen.append(pod.name),
+    ...     on_update=lambda old, new: None,
+    ...     on_delete=lambda pod: None,
+    ...     resync_period=timedelta(minutes=5),
+    ... )
+    >>> deployments = factory.for_resource("deployments.apps").informer()
+    >>> factory.start()
+    >>> bool(factory.wait_for_cache_sync(timeout=timedelta(seconds=60)))
+    True
+    >>> len(pods.lister().list()) == len(pods.indexer.list_keys()) > 0
+    True
+    >>> factory.shutdown()
+    True
     """
 
     def __init__(

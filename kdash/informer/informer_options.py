@@ -33,7 +33,10 @@ class SharedIndexInformerOptions:
     resync_period_s: float = 0.0
     """Default resync period of the handlers and first value of the check period; 0: no resync, ever."""
     relist_period_s: float = 0.0
-    """kdash extension: force a relist this often; 0: never."""
+    """kdash extension: fetch the whole state from the server this often; 0, as in client-go: never.
+
+    This costs the server a list each time and finds what the watch has missed. A resync does neither: it
+    replays what the cache holds to the handlers that asked for it."""
     indexers: Indexers = field(default_factory=dict)
     """Index functions by name, e.g. `{"namespace": meta_namespace_index_func}`."""
     queue: str = "delta"

@@ -5,7 +5,8 @@ Contract:
   lock.
 - The handler is called from one daemon thread, one notification at a time, in the order of `add`.
 - A callback that raises, SystemExit and KeyboardInterrupt included, is logged and counted; the thread goes on,
-  after 1 s, with the next notification (client-go with ReallyCrash off). With `crash_through` the exception ends the thread instead.
+  after 1 s, with the next notification (client-go with ReallyCrash off). With `crash_through` the exception
+  ends the thread instead.
 - `close` drops what is buffered; the running callback, if any, finishes later (`join` waits for it).
 - The handler counts as synced when the informer is and all its initial adds have returned normally; one that
   raised in an initial add never is (PL-11).

@@ -51,6 +51,7 @@ class Reflector:
         expected_kind: str = "",
         resync_period_s: float = 0.0,
         should_resync: Callable[[float], bool] | None = None,
+        tick_number: Callable[[], int] | None = None,
         use_watch_list: bool = True,
         page_size: int = 0,
         min_watch_timeout_s: float = MINIMUM_WATCH_TIMEOUT_S,
@@ -65,7 +66,8 @@ class Reflector:
         """Nothing happens before `run` or `start`.
 
         `should_resync` is asked with the tick's lateness in seconds and emits the `resync.tick` record
-        itself; None resyncs at every tick. `transform` is the store's own, for the temporary store of a
+        itself; None resyncs at every tick. `tick_number` tells that record's number. `transform` is
+        the store's own, for the temporary store of a
         watch-list (RF-22). `page_size` 0 leaves the choice to client-go's rules (RF-14). `use_watch_list`
         is ignored when the lister-watcher declares that it has no watch-list semantics (RF-4).
         """
@@ -75,6 +77,7 @@ class Reflector:
         self._clock = clock or SystemClock()
         self._tap = tap
         self._should_resync = should_resync
+        self._tick_number = tick_number
         self._writer = ReflectorWriter(
             store, name=name, tap=tap, handle_error=watch_error_handler or default_watch_error_handler,
             stopping=lambda: self._stopping,
@@ -326,7 +329,7 @@ class Reflector:
         elif not forced:
             needed = self._should_resync(lateness_s)
         if needed:
-            self._store.resync(self._ticks)
+            self._store.resync(self._ticks if self._tick_number is None else self._tick_number())
 
     def _resync_failed(self, session: int, error: Exception) -> None:
         if not session:

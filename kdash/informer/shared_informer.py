@@ -206,6 +206,7 @@ class SharedIndexInformer:
             expected_api_version=resource.api_version if resource else "",
             expected_kind=resource.kind if resource else "",
             resync_period_s=self._registry.check_period_s, should_resync=self._processor.should_resync,
+            tick_number=lambda: self._processor.tick,
             use_watch_list=options.watch_list, page_size=options.page_size,
             min_watch_timeout_s=options.min_watch_timeout_s, watch_error_handler=self._watch_error_handler,
             transform=self._transform, clock=self._clock, rng=self._rng, tap=self._tap,

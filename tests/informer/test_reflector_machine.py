@@ -41,6 +41,7 @@ _INPUTS: dict[str, fx.Input] = {
     "ResyncFailed": fx.ResyncFailed(ValueError("x")),
     "ForceRelist": fx.ForceRelist(direct=True),
     "EndWatch": fx.EndWatch(),
+    "EndBookmarkMissing": fx.EndBookmarkMissing(),
     "Stop": fx.Stop(),
 }
 
@@ -52,6 +53,7 @@ _LEADS_TO = {
     ("OpeningWatchList", "WatchOpenFailed"): "Listing",
     ("WatchListing", "EventsArrived"): "WatchListing",
     ("WatchListing", "StreamEnded"): "Listing",
+    ("WatchListing", "EndBookmarkMissing"): "Listing",
     ("Replacing", "Replaced"): "OpeningWatch",
     ("Replacing", "ReplaceFailed"): "BackingOff",
     ("OpeningWatch", "WatchOpened"): "Watching",

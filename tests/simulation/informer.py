@@ -60,6 +60,7 @@ class SteppedInformer:
         self.replaces = 0
         self.ticks = 0
         self._sleep_until = 0.0
+        self._patience_until = 0.0
         self._silent_since = 0.0
         self.request: fx.Effect = fx.Finished()
 
@@ -84,7 +85,13 @@ class SteppedInformer:
             return self._sleep_until
         if type(self.request) is fx.ReadEvents and self.stream is not None and self.stream.silent:
             return self._silent_since + _STALL_S
+        if self._waits_for_end_bookmark:
+            return self._patience_until
         return None
+
+    @property
+    def _waits_for_end_bookmark(self) -> bool:
+        return type(self.request) is fx.ReadEvents and self.machine.accepts(fx.EndBookmarkMissing())
 
     def step_reflector(self) -> bool:
         """Carry the pending request out if it can be answered now."""
@@ -97,6 +104,8 @@ class SteppedInformer:
     def _answer(self, request: fx.Effect) -> fx.Input | None:
         now = self._clock.monotonic()
         if isinstance(request, fx.SendList):
+            if self._server.dawdles():
+                return None
             try:
                 return fx.PageArrived(self._server.list(request.options))
             except Exception as error:
@@ -123,7 +132,8 @@ class SteppedInformer:
             return fx.StreamEnded()
         events = self._server.read(stream)
         if events is None:
-            return None
+            late = self._waits_for_end_bookmark and now >= self._patience_until
+            return fx.EndBookmarkMissing() if late else None
         self._silent_since = now
         return fx.EventsArrived(events) if events else fx.StreamEnded()
 
@@ -143,6 +153,8 @@ class SteppedInformer:
             self._arm()
         elif isinstance(effect, fx.StopResync):
             self.tick_due_at = None
+        elif isinstance(effect, fx.AwaitEndBookmark):
+            self._patience_until = self._clock.monotonic() + effect.seconds
         elif isinstance(effect, fx.CloseStream):
             self.stream = None
 

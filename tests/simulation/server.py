@@ -160,7 +160,8 @@ class Server:
         stream = Stream(len(self.history))
         if options.send_initial_events:
             stream.pending = [WatchEvent("ADDED", obj, None, obj.size) for obj in self.objects.values()]
-            stream.pending.append(bookmark(self.version, end=True))
+            if not self.faulty or self._rng.random() < 0.9:
+                stream.pending.append(bookmark(self.version, end=True))
         else:
             since = int(options.resource_version)
             if since < self.window_start:
@@ -174,6 +175,10 @@ class Server:
             stream.silent = True
         self.streams.append(stream)
         return stream
+
+    def dawdles(self) -> bool:
+        """Whether a page is not ready yet; its continue token may expire meanwhile."""
+        return self.faulty and self._rng.random() < 0.3
 
     def read(self, stream: Stream) -> Sequence[WatchEvent] | None:
         """What the stream delivers now: events, () when it is over, None when there is nothing yet."""

@@ -204,10 +204,11 @@ class KdashApp(App[int]):
         self.footer.show([self._said(self.snapshot.mono) or footer_line(self.glyphs, width)])
         if "tabs" in self.laid_out.rects:
             self.tabs.show([self._tabs_line()])
-        if self.frozen is None or everything:
-            for name in self.laid_out.rects:
-                if name in self.panes:
-                    self._draw_pane(name, shown)
+        for name in self.laid_out.rects:
+            if name in self.panes and (self.frozen is None or everything or self.panes[name].stirred):
+                self._draw_pane(name, shown, held)
+            elif name == "objects" and held is not None:
+                self.objects.tell_held_back(held)
 
     def say(self, text: str, ok: bool = True) -> None:
         """One sentence in the place of the key hints, for some seconds: it hides no figures."""
@@ -217,12 +218,12 @@ class KdashApp(App[int]):
     def _said(self, now: float) -> Line | None:
         return self._message if now < self._message_until else None
 
-    def _draw_pane(self, name: str, shown: Snapshot) -> None:
+    def _draw_pane(self, name: str, shown: Snapshot, held: int | None = None) -> None:
         pane = self.panes[name]
         width, height = pane.inner if pane.size.height > 1 else (pane.size.width, 1)
         context = Context(
             shown, self.glyphs, width, height, width >= 90, self.handler, self.flash.requests, self.flash.order,
-            motion=not (self.options.reduced_motion or self.frozen),
+            held_back=held, motion=not (self.options.reduced_motion or self.frozen),
         )
         try:
             if name in self._figures:
@@ -244,6 +245,9 @@ class KdashApp(App[int]):
                 for number, name in enumerate(PANES, 1)
             ]
             return tuple(tabs)
+        state = self.snapshot.state
+        if state.detail and state.word in ("RETRY", "DENIED", "STALE", "STOPPED"):
+            return ((f" !! {clean(state.detail)}", "bad"),)
         names = {"queue": "3 Queue", "resync": "4 Resync", "handlers": "5 Handlers", "api": "6 API"}
         hidden = [names[name] for name in self.laid_out.tabs]
         numbers = " or ".join(name[0] for name in hidden)
@@ -294,6 +298,8 @@ class KdashApp(App[int]):
         if message.pane_id in PANES and message.pane_id != self.chosen:
             self.chosen = message.pane_id
             self.arrange()
+        if message.pane_id == "events":
+            self.events_pane.click(message.row)
         if message.pane_id == "objects":
             self.objects.click(message.row)
             if message.double:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len, set_cell_size
+
 __all__ = ["ASCII", "UNICODE", "Border", "Glyphs"]
 
 
@@ -55,7 +57,10 @@ class Glyphs:
             return text
         for mark, instead in _INSTEAD:
             text = text.replace(mark, instead)
-        return text if text.isascii() else text.encode("ascii", "replace").decode()
+        if text.isascii():
+            return text
+        instead = "".join(mark if mark.isascii() else "?" * cell_len(mark) for mark in text)
+        return set_cell_size(instead, cell_len(text))
 
 
 _INSTEAD = (

@@ -96,11 +96,11 @@ def _medium(width: int, height: int, frame: dict[str, Rect]) -> Layout:
 
 
 def _large(width: int, height: int, frame: dict[str, Rect]) -> Layout:
-    pipeline, lower = 9, 10
+    pipeline, lower = 10, 10
     body = height - 2 - pipeline
     events = max(10, (body - lower) // 3)
     middle = body - lower - events
-    left, right = width // 3, (width * 3) // 10
+    left, right = (width * 36) // 100, (width * 3) // 10
     upper = middle // 2
     top = 1 + pipeline
     half = width // 2

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_left
+
 from kdash.observe.door import Observation
+from kdash.probe.events import EventLine
 from kdash.probe.filters import LineTest, line_filter
-from kdash.probe.text import clean, duration
+from kdash.probe.objects import ObjectRef
+from kdash.probe.text import clean
 from kdash.ui.panes.pane import Pane
-from kdash.ui.presenter.context import Context
+from kdash.ui.presenter.context import Context, ago, whole
 from kdash.ui.presenter.events import event_row
 from kdash.ui.spans import Line, line
 
@@ -24,12 +29,15 @@ class EventsPane(Pane):
         self._test: LineTest | None = None
         self._matches: list[int] = []
         self._scanned = 0
+        self.marks: set[int] = set()
+        self._chosen_number: int | None = None  # of the line under the cursor; None while following
+        self._top = 0
         self._end = 0  # number (or index of a match) after the last visible line, while not following
         self._observation: Observation | None = None
 
     def update(self, context: Context, observation: Observation) -> None:
         """Draw the visible lines."""
-        self._observation = observation
+        self._observation, self.stirred = observation, False
         log, now = observation.events, context.snapshot.mono
         width, height = self.inner
         first, total = self._span()
@@ -42,7 +50,12 @@ class EventsPane(Pane):
         else:
             numbers = self._matches[begin - first : end - first] if first else self._matches[begin:end]
             shown = [found for number in numbers if (found := log.line(number)) is not None]
-        lines: list[Line] = [event_row(each, now, width, self.glyphs, self.relative, False) for each in shown]
+        self._top = begin
+        lines: list[Line] = [
+            event_row(each, now, width, self.glyphs, self.relative, each.number == self._chosen_number,
+                      each.number in self.marks)
+            for each in shown
+        ]
         if not lines:
             lines = [self._nothing(context)]
         below = total - end
@@ -75,25 +88,96 @@ class EventsPane(Pane):
             return line((f"no line matches {clean(self.filter_text)}", "warn"))
         if snapshot.last_event_at is None:
             return line(("connecting…", "dim"))
-        return line((f"quiet for {duration(float(int(snapshot.mono - snapshot.last_event_at)))}", "dim"))
+        bookmarks = [each.last_bookmark_at for each in snapshot.informers if each.last_bookmark_at is not None]
+        last = f" (bookmark {ago(snapshot.mono, max(bookmarks))} ago)" if bookmarks else ""
+        return line((f"quiet for {whole(snapshot.mono - snapshot.last_event_at)}{last}", "dim"))
 
     # orders --------------------------------------------------------------------------------------------
 
+    @property
+    def selected_line(self) -> EventLine | None:
+        """The line under the cursor; None while the log is followed or the line has left the ring."""
+        if self._observation is None or self._chosen_number is None:
+            return None
+        found: EventLine | None = self._observation.events.line(self._chosen_number)
+        return found
+
+    @property
+    def selected_ref(self) -> ObjectRef | None:
+        """The object that the line under the cursor is about."""
+        chosen = self.selected_line
+        return ObjectRef(chosen.informer, chosen.key) if chosen is not None and chosen.key else None
+
     def move(self, rows: int) -> None:
-        """Scroll; at the bottom the log is followed again."""
+        """Move the cursor, the view after it; below the last line the log is followed again."""
         if self._observation is None:
             return
         first, total = self._span()
+        if total <= first:
+            return
+        at = self._index_of_chosen(first, total)
+        if rows > 0 and (at is None or at + rows >= total):
+            self.go(bottom=True)
+            return
+        self._choose(first, total, (total if at is None else at) + rows)
+
+    def click(self, row: int) -> None:
+        """Choose the line that was clicked."""
+        first, total = self._span() if self._observation is not None else (0, 0)
+        if total > first and self._top + row < self._end:
+            self._choose(first, total, self._top + row)
+
+    def jump(self, number: int) -> None:
+        """Put the cursor on the line `number`, or on the next one that is shown."""
+        if self._observation is None:
+            return
+        first, total = self._span()
+        if total > first:
+            at = number if self._test is None else bisect_left(self._matches, number)
+            self._choose(first, total, at)
+
+    def mark(self) -> None:
+        """Mark or unmark the line under the cursor, or the newest one."""
+        log = self._observation.events if self._observation is not None else None
+        number = self._chosen_number if self._chosen_number is not None else log.total - 1 if log is not None else -1
+        if number >= 0:
+            self.marks ^= {number}
+            self.stirred = True
+
+    def next_mark(self, by: int = 1) -> None:
+        """Jump to the marked line after (1) or before (-1) the cursor."""
+        here = self._chosen_number if self._chosen_number is not None else sys.maxsize
+        marks = sorted(self.marks)
+        later = [number for number in marks if number > here]
+        earlier = [number for number in marks if number < here]
+        if by > 0 and later:
+            self.jump(later[0])
+        elif by < 0 and earlier:
+            self.jump(earlier[-1])
+
+    def _index_of_chosen(self, first: int, total: int) -> int | None:
+        """Where the line under the cursor stands now: lines leave at the top."""
+        if self._chosen_number is None:
+            return None
+        at = self._chosen_number if self._test is None else bisect_left(self._matches, self._chosen_number)
+        return max(first, min(at, total - 1))
+
+    def _choose(self, first: int, total: int, at: int) -> None:
+        at = max(first, min(at, total - 1))
+        self.following, self.stirred = False, True
+        self._chosen_number = at if self._test is None else self._matches[at]
         height = self.inner[1]
-        self._end = max(min(first + height, total), min(self._end + rows, total))
-        self.following = self._end >= total
+        begin = min(max(at - height + 1, min(self._top, at)), max(first, total - height))
+        self._end = min(total, begin + height)
 
     def go(self, bottom: bool) -> None:
         if self._observation is None:
             return
         first, total = self._span()
-        self.following = bottom
-        self._end = total if bottom else min(first + self.inner[1], total)
+        if not bottom and total > first:
+            self._choose(first, total, first)
+            return
+        self.following, self._chosen_number, self._end, self.stirred = True, None, total, True
 
     def page(self) -> int:
         return max(1, self.inner[1] - 1)
@@ -102,4 +186,4 @@ class EventsPane(Pane):
         self._test = line_filter(text)
         self.filter_text = text.strip() if self._test is not None else ""
         self._matches, self._scanned = [], 0
-        self.following = True
+        self.following, self._chosen_number, self.stirred = True, None, True

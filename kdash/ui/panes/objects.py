@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from kdash.observe.door import Observation
 from kdash.probe.objects import ObjectRef, RowRef
 from kdash.probe.text import clean
 from kdash.ui.panes.pane import Pane
-from kdash.ui.presenter.context import Context
+from kdash.ui.presenter.context import Context, count
 from kdash.ui.presenter.objects import head_row, header_row, legend, object_row
-from kdash.ui.spans import Line, line
+from kdash.ui.spans import Line, line, wrap
 
 __all__ = ["ObjectsPane"]
 
@@ -21,6 +23,8 @@ class ObjectsPane(Pane):
         self.selected: RowRef | None = None
         self._cursor = 0
         self._top = 0
+        self._title = "Objects"
+        self._lines: list[Line] = []
         self._observation: Observation | None = None
 
     @property
@@ -30,7 +34,7 @@ class ObjectsPane(Pane):
 
     def update(self, context: Context, observation: Observation) -> None:
         """Draw the visible rows."""
-        self._observation = observation
+        self._observation, self.stirred = observation, False
         index, glyphs = observation.objects, self.glyphs
         width, height = self.inner
         room = max(1, height - 2)
@@ -56,8 +60,19 @@ class ObjectsPane(Pane):
         filtered = f"   /{index.filter_text}" if index.filter_text else ""
         stale = ""
         if context.snapshot.state.word in ("RETRY", "DENIED", "STALE") and index.objects:
-            stale = "   last cache kept"
-        self.frame(f"Objects  {index.objects}{filtered}{stale}", lines)
+            seen = context.snapshot.last_event_at
+            stale = "  last cache kept"
+            if seen is not None:
+                wall = context.snapshot.wall - (context.snapshot.mono - seen)
+                stale = time.strftime("  as of %H:%M:%S", time.localtime(wall))
+        elif context.held_back is not None:
+            stale = f"  frozen, +{count(context.held_back)} newer"
+        self._lines, self._title = lines, f"Objects  {index.objects}{filtered}"
+        self.frame(self._title + stale, lines)
+
+    def tell_held_back(self, number: int) -> None:
+        """While the display is paused: how much has come since; the rows stay as they were."""
+        self.frame(f"{self._title}  frozen, +{count(number)} newer", self._lines)
 
     def _locate(self, total: int, room: int) -> None:
         """Find the selected row again: rows above it may have come or gone."""
@@ -83,12 +98,12 @@ class ObjectsPane(Pane):
             return [line((f"0 of {snapshot.objects} match /{clean(filtered)}", "warn"))]
         if snapshot.state.word in ("DENIED", "RETRY", "STOPPED") and snapshot.state.detail:
             detail, width = clean(snapshot.state.detail), max(10, self.inner[0])
-            return [line((detail[at : at + width], "bad")) for at in range(0, min(len(detail), width * 6), width)]
+            return [line((words, "bad")) for words in wrap(detail, width)][: max(1, self.inner[1] - 2)]
         if not snapshot.informers:
             return [line(("connecting…", "dim"))]
         informer = snapshot.informers[0]
         if not informer.synced:
-            return [line((f"not synced yet: {sum(each.received for each in snapshot.informers)} received", "dim"))]
+            return [line((f"not synced yet: {sum(each.received for each in snapshot.informers)} received", "warn"))]
         hint = "; -A looks in all namespaces" if "-n" in informer.scope else ""
         return [line((f"synced: 0 {clean(informer.name)} {clean(informer.scope)}{hint}", "dim"))]
 
@@ -127,7 +142,7 @@ class ObjectsPane(Pane):
         position = max(0, min(position, total - 1))
         rows = self._observation.objects.rows(position, 1)
         if rows:
-            self._cursor, self.selected = position, rows[0]
+            self._cursor, self.selected, self.stirred = position, rows[0], True
 
     def fold(self, folded: bool | None = None) -> None:
         """Fold the selected group, or the group of the selected object."""
@@ -144,10 +159,12 @@ class ObjectsPane(Pane):
             self._select(position)
             row = self.selected or row
         index.fold(row.informer, row.key if row.level == 1 else None, folded)
+        self.stirred = True
 
     def set_filter(self, text: str) -> None:
         if self._observation is not None:
             self._observation.objects.set_filter(text)
             self._top = self._cursor = 0
+            self.stirred = True
             if text:
                 self.selected = None

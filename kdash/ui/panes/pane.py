@@ -87,13 +87,16 @@ class Pane(Lines):
         super().__init__(pane_id)
         self.number = number
         self.is_chosen = False
+        self.stirred = False
+        """The reader moved in it: draw it even while the display is paused."""
 
     @property
     def inner(self) -> tuple[int, int]:
         """Width and height inside the border, with one column of air on the left."""
         return max(1, self.size.width - 3), max(1, self.size.height - 2)
 
-    def frame(self, title: str | Sequence[Span], lines: Sequence[Line], note: str = "") -> None:
+    def frame(self, title: str | Sequence[Span], lines: Sequence[Line], note: str = "",
+              note_style: str = "dim") -> None:
         """Show content with a title and, at the right end of the bottom border, a note."""
         width, height = self.inner
         edge = self.glyphs.focused if self.is_chosen else self.glyphs.border
@@ -110,7 +113,7 @@ class Pane(Lines):
         note = f" {note} " if note else ""
         if width_of(note) > full - 2:
             note = pad(note, max(0, full - 2))
-        bottom: Line = ((edge.bottom_left + edge.horizontal * (full - width_of(note) - 1), style), (note, "dim"),
+        bottom: Line = ((edge.bottom_left + edge.horizontal * (full - width_of(note) - 1), style), (note, note_style),
                         (edge.horizontal + edge.bottom_right, style))
         body = [
             ((edge.vertical, style), (" ", ""), *each, (edge.vertical, style)) for each in fill(lines, width, height)

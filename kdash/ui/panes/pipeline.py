@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kdash.ui.panes.pane import Pane
 from kdash.ui.presenter.context import Context
-from kdash.ui.presenter.pipeline import pipeline_lines, pipeline_strip
+from kdash.ui.presenter.pipeline import pipeline_lines, pipeline_note, pipeline_strip
 
 __all__ = ["PipelinePane"]
 
@@ -20,4 +20,5 @@ class PipelinePane(Pane):
         if self.size.height == 1:
             self.show([pipeline_strip(context)])
         else:
-            self.frame("Pipeline", pipeline_lines(context))
+            note, style = pipeline_note(context)
+            self.frame("Pipeline", pipeline_lines(context), note, style)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from kdash.probe.snapshot import RequestRow
-from kdash.probe.text import clean, duration
-from kdash.ui.presenter.context import Context, ago, amount
-from kdash.ui.spans import Line, Span, columns, line, pad_middle, sparkline, width_of
+from kdash.probe.text import clean, duration, plural
+from kdash.ui.presenter.context import Context, ago, amount, count, first_that_fits, whole
+from kdash.ui.spans import Line, Span, columns, line, line_width, pad_middle, sparkline, width_of
 
 __all__ = ["api_lines", "api_title"]
 
@@ -18,23 +18,19 @@ def api_title(context: Context) -> list[Span]:
     title: list[Span] = [("API traffic  ", ""), (f"requests {api.requests}", "bold")]
     if context.requests_moved:
         title.append((f" +{context.requests_moved}", "warn"))
-    title.append((f"  in {amount(api.bytes)}", ""))
+    size = f"  in {amount(api.bytes)}"
+    if line_width(tuple(title)) + len(size) + 4 <= context.width:
+        title.append((size, ""))
     return title
 
 
 def api_lines(context: Context) -> list[Line]:
     """The newest requests, the open watch with its age, and the balance: requests against the cache's answers."""
-    snapshot, glyphs = context.snapshot, context.glyphs
-    api = snapshot.api
-    saved = line(("from the cache, 0 requests: ", "dim"), (f"{api.served_notifications} notifications", "resync"),
-                 (f"  {api.served_reads} reads", "resync"))
-    spark = sparkline(api.bytes_history, max(8, min(40, context.width - 38)), glyphs.blocks)
-    foot = line(("bytes/s ", "dim"), (spark, "spark"), (f"  errors {api.errors}", "bad" if api.errors else "dim"),
-                (f"  429s {api.throttled}", "warn" if api.throttled else "dim"))
-    answer: list[Line] = [_last_answer(context)] if context.last_order else []
-    room = context.height - 2 - len(answer)
+    foot = _foot(context)
+    api = context.snapshot.api
+    room = context.height - len(foot)
     if not api.rows:
-        return [line(("no request yet", "dim")), *answer, saved, foot][: context.height]
+        return [line(("no request yet", "dim")), *[line("")] * max(0, room - 1), *foot][: context.height]
     body: list[Line] = []
     head = room >= 4
     rows = list(api.rows)
@@ -57,7 +53,37 @@ def api_lines(context: Context) -> list[Line]:
     for group in lines_of:
         body += group
     filler = [line("")] * max(0, room - len(body))
-    return [*body, *filler, *answer, saved, foot][: context.height]
+    return [*body, *filler, *foot][: context.height]
+
+
+def _foot(context: Context) -> list[Line]:
+    """Backoff, the answer to the last order, kdash's own cost, what the cache saved, bytes and errors."""
+    snapshot, glyphs, width = context.snapshot, context.glyphs, context.width
+    api = snapshot.api
+    notified, read = count(api.served_notifications), count(api.served_reads)
+    saved = (f"from the cache, 0 requests: {notified} notifications, {read} reads",
+             f"cache: {notified} notifications, {read} reads", f"cache gave {notified} + {read}")
+    ends = (f"  errors {count(api.errors)}", "bad" if api.errors else "dim"), (
+        f"  429s {count(api.throttled)}", "warn" if api.throttled else "dim")
+    taken = 8 + sum(len(text) for text, _ in ends)
+    spark = sparkline(api.bytes_history, max(4, min(40, width - taken)), glyphs.blocks)
+    out: list[Line] = []
+    waiting = [each for each in snapshot.informers if each.backoff_until is not None]
+    if waiting and waiting[0].backoff_until is not None:
+        left = whole(waiting[0].backoff_until - snapshot.mono)
+        out.append(line((f"backoff: {left} until the next try (step {waiting[0].backoff_step})", "bad")))
+    if context.last_order:
+        out.append(_last_answer(context))
+    if context.height >= 8:
+        watches = plural(api.open_watches, "open watch")
+        cost = (f"kdash costs this server: {plural(api.requests, 'request')}, {amount(api.bytes)}, {watches}, 0 writes",
+                f"kdash's cost: {plural(api.requests, 'request')}, {watches}, 0 writes",
+                f"cost: {plural(api.requests, 'request')}, 0 writes")
+        out.append(line((first_that_fits(cost, width), "dim")))
+    out.append(line((first_that_fits(saved, width), "resync")))
+    if context.height >= 5:
+        out.append(line(("bytes/s ", "dim"), (spark, "spark"), *ends))
+    return out
 
 
 def _last_answer(context: Context) -> Line:
@@ -85,21 +111,21 @@ _TOLD = (("resourceVersion", "rv"), ("limit", "limit"), ("labelSelector", "l"), 
 
 def _cells(context: Context, values: tuple[str, str, str, str, str, str], style: str) -> Line:
     when, verb, path, code, took, size = values
-    wide = context.width >= 50
-    path_width = max(10, context.width - (9 if wide else 0) - 10 - 5 - 6 - 7)
+    wide, sized = context.width >= 50, context.width >= 42
+    path_width = max(8, context.width - (9 if wide else 0) - 10 - 5 - 6 - (7 if sized else 0))
     code_style = style or ("bad" if code[:1] in ("4", "5") else "ok")
     cells = [(when, "dim", 8, False)] if wide else []
     cells += [
         (verb, style or "accent", 9, False), (short_path(path, path_width), style, path_width, False),
-        (code, code_style, 4, True), (took, style, 5, True), (size, style, 6, True),
+        (code, code_style, 4, True), (took, style, 5, True),
     ]
-    return columns(cells)
+    return columns([*cells, (size, style, 6, True)] if sized else cells)
 
 
 def _request(context: Context, row: RequestRow) -> list[Line]:
     snapshot = context.snapshot
     now = snapshot.mono
-    took = duration(row.took_s) if row.took_s is not None else duration(float(int(max(0.0, now - row.at))))
+    took = duration(row.took_s) if row.took_s is not None else whole(now - row.at)
     code = str(row.code) if row.code else ("..." if row.open else "-")
     wall = time.strftime("%H:%M:%S", time.localtime(snapshot.wall - (now - row.at)))
     out = [_cells(context, (wall, row.verb, clean(row.path), code, took, amount(row.bytes)), "")]
@@ -108,9 +134,11 @@ def _request(context: Context, row: RequestRow) -> list[Line]:
     elif row.open and row.verb.startswith("WATCH"):
         ends = ""
         if row.timeout_s is not None:
-            ends = f"  ends in {duration(float(int(max(0.0, row.at + row.timeout_s - now))))}"
+            ends = f"  ends in {whole(row.at + row.timeout_s - now)}"
         idle = f"  idle {ago(now, row.last_byte_at)}" if row.last_byte_at is not None else ""
-        out.append(
-            line((f"  {context.glyphs.last} open  {row.events} events  {row.bookmarks} bookmarks{idle}{ends}", "dim"))
-        )
+        events, bookmarks, last = count(row.events), count(row.bookmarks), context.glyphs.last
+        texts = (f"  {last} open  {events} events  {bookmarks} bookmarks{idle}{ends}",
+                 f"  {last} {events} events  {bookmarks} bookmarks{ends}", f"  {last} {events} events{ends}",
+                 f"  {last} {events} events")
+        out.append(line((first_that_fits(texts, context.width), "dim")))
     return out

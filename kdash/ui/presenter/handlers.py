@@ -2,101 +2,159 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Sequence
+
 from kdash.probe.snapshot import HandlerView
 from kdash.probe.text import clean, duration
-from kdash.ui.presenter.context import Context, count
-from kdash.ui.spans import Line, columns, line, sparkline
+from kdash.ui.presenter.context import Context, count, first_that_fits, latency
+from kdash.ui.spans import Line, columns, line, sparkline, width_of
 
-__all__ = ["handlers_lines", "handlers_title"]
+__all__ = ["handlers_lines", "handlers_title", "outlook"]
 
 
 def handlers_title(context: Context) -> str:
     handlers = context.snapshot.handlers
     limit = duration(handlers[0].slow_limit_s) if handlers else "100ms"
-    return f"Handlers  limit {limit}" if context.width >= 44 else "Handlers"
+    held = "  HELD" if context.snapshot.gate.held and context.snapshot.gate.stage != "queue" else ""
+    return (f"Handlers  limit {limit}" if context.width >= 34 else "Handlers") + held
 
 
 def handlers_lines(context: Context) -> list[Line]:
     """A row a handler, then the history of the one with the largest backlog."""
-    handlers = context.snapshot.handlers
+    snapshot = context.snapshot
+    handlers = snapshot.handlers
     if not handlers:
-        return [line(("waiting for sync", "dim"))]
+        synced = snapshot.informers and all(informer.synced for informer in snapshot.informers)
+        return [line(("no handlers" if synced else "waiting for sync", "dim"))]
     several = len({handler.informer for handler in handlers}) > 1
-    layout = _Columns(context.width)
+    layout = _Columns(context.width, handlers, several)
     out: list[Line] = [layout.head()]
-    room = max(1, context.height - 3)
-    for handler in handlers[:room]:
-        name = clean(handler.name) + (f"/{clean(handler.informer)}" if several else "")
-        out.append(layout.row(handler, name, clean(context.selected_handler) == clean(handler.name)))
-    if len(handlers) > room:
-        out.append(line((f"{len(handlers) - room} more: press 5 twice", "dim")))
-    slowest = max(handlers, key=lambda handler: (handler.pending, handler.p99_s))
+    room = max(1, context.height - 2)
+    shown = handlers[:room] if len(handlers) <= room else handlers[: room - 1]
+    selected = clean(context.selected_handler)
+    out += [layout.row(handler, selected == clean(handler.name)) for handler in shown]
+    if len(handlers) > len(shown):
+        out.append(line((f"{len(handlers) - len(shown)} more: press 5 twice", "dim")))
+    slowest = max(handlers, key=lambda handler: (bool(handler.last_error), handler.pending, handler.p99_s))
     return [*out, *_history(context, slowest, context.height - len(out))][: context.height]
 
 
-class _Columns:
-    """Which columns fit."""
+def _seen(handler: HandlerView) -> str:
+    return "/".join(map(count, (handler.adds, handler.updates, handler.deletes, handler.syncs)))
 
-    def __init__(self, width: int) -> None:
-        self.counts = width >= 50
-        self.busy = width >= 60
-        self.p95 = width >= 80
-        self.run = 6 if self.counts else 5
-        fixed = 5 + 2 * self.run + 5 + 4 + 5 + 17 * self.counts + 6 * self.busy + 16 * self.p95
-        self.name = max(5, min(24, width - fixed))
+
+def _pending(handler: HandlerView) -> str:
+    return f"+{count(handler.pending)}" if handler.pending else "0"
+
+
+class _Columns:
+    """Which columns fit: numbers are never cut, so a column that lacks room goes as a whole."""
+
+    def __init__(self, width: int, handlers: Sequence[HandlerView], several: bool) -> None:
+        self.several = several
+        self.name = max(5, *(width_of(self._name(handler)) for handler in handlers))
+        self.seen = max(16, *(len(_seen(handler)) for handler in handlers))
+        self.pending = max(5, *(len(_pending(handler)) for handler in handlers))
+        self.run = 6 if width >= 44 else 5
+        left = width - (5 + 1 + 2 * (self.run + 1) + self.pending + 1 + 5) - min(self.name, 8)
+        self.counts = left >= self.seen + 1
+        left -= self.counts * (self.seen + 1)
+        self.busy = left >= 5
+        left -= self.busy * 5
+        self.p95 = left >= 14
+        left -= self.p95 * 14
+        self.wait = left >= 24
+        left -= self.wait * 8
+        self.name = max(5, min(self.name, min(self.name, 8) + left))
+
+    def _name(self, handler: HandlerView) -> str:
+        return clean(handler.name) + (f"/{clean(handler.informer)}" if self.several else "")
 
     def head(self) -> Line:
-        titles = ("calls", "add/upd/del/sync", "p50", "p95", "p99", "max", "pend", "busy", "")
+        titles = ("calls", "add/upd/del/sync", "p50", "p95", "p99", "max", "wait", "pend", "busy", "")
         return self._cells("name", titles, "dim", "dim")
 
-    def row(self, handler: HandlerView, name: str, selected: bool) -> Line:
-        seen = (handler.adds, handler.updates, handler.deletes, handler.syncs)
-        pending = f"+{count(handler.pending)}" if handler.pending else "0"
-        mark = "ERR" if handler.errors else "SLOW" if handler.slow else ""
+    def row(self, handler: HandlerView, selected: bool) -> Line:
+        mark = "ERR" if handler.last_error else "SLOW" if handler.slow else ""
         values = (
-            count(handler.calls), "/".join(map(count, seen)), duration(handler.p50_s), duration(handler.p95_s),
-            duration(handler.p99_s), duration(handler.max_s), pending, f"{handler.busy:.0%}", mark,
+            count(handler.calls), _seen(handler), self._time(handler.p50_s, handler.calls),
+            self._time(handler.p95_s, handler.calls), self._time(handler.p99_s, handler.calls),
+            self._time(handler.max_s, handler.calls), self._time(handler.wait_p99_s, handler.calls),
+            _pending(handler), f"{min(handler.busy, 1):.0%}", mark,
         )
         held_up = "warn" if handler.slow or handler.pending else ""
-        return self._cells(name, values, "cursor" if selected else "bold", held_up)
+        return self._cells(self._name(handler), values, "cursor" if selected else "bold", held_up)
+
+    def _time(self, seconds: float, counted: int) -> str:
+        text = latency(seconds, counted)
+        return "0ms" if self.run < 6 and text == "<0.1ms" else text
 
     def _cells(self, name: str, values: tuple[str, ...], name_style: str, style: str) -> Line:
-        calls, counts, p50, p95, p99, top, pending, busy, mark = values
+        calls, counts, p50, p95, p99, top, wait, pending, busy, mark = values
         dim = "dim" if style == "dim" else ""
         cells = [
             (name, name_style, self.name, False, True),
-            (calls, dim, 5, True, True), (counts, dim, 16, True, self.counts),
-            (p50, dim, self.run, True, True), (p95, dim, 7, True, self.p95), (p99, style, self.run, True, True),
-            (top, dim, 7, True, self.p95), (pending, style, 5, True, True), (busy, dim, 5, True, self.busy),
-            (mark, "bad" if mark == "ERR" else "warn", 4, False, True),
+            (calls, dim, 5, True, True), (counts, dim, self.seen, True, self.counts),
+            (p50, dim, self.run, True, True), (p95, dim, 6, True, self.p95), (p99, style, self.run, True, True),
+            (top, dim, 6, True, self.p95), (wait, dim, 7, True, self.wait), (pending, style, self.pending, True, True),
+            (busy, dim, 4, True, self.busy), (mark, "bad" if mark == "ERR" else "warn", 4, False, True),
         ]
         return columns([(text, look, width, right) for text, look, width, right, shown in cells if shown])
 
 
 def _history(context: Context, handler: HandlerView, room: int) -> list[Line]:
-    glyphs, name = context.glyphs, clean(handler.name)
-    out: list[Line] = []
-    if room > 0:
-        width = max(8, min(60, context.width - len(name) - 22))
-        spark = sparkline(handler.p99_history, width, glyphs.blocks)
-        word = "  SLOW, over limit" if handler.slow and context.width >= 70 else ""
-        out.append(line((f"{name} p99 ", "dim"), (spark, "spark"), (f" {duration(handler.p99_s)}", ""), (word, "warn")))
-    if room > 1 and handler.pending:
-        narrow = context.width < 50
-        out.append(line((f"{name} {'' if narrow else 'backlog '}{_outlook(handler, narrow)}", "warn")))
-    elif room > 1:
-        out.append(line(("no backlog: every handler keeps up", "dim")))
-    if room > 2 and handler.worst:
-        out.append(line((f"worst call: {clean(handler.worst)}", "dim")))
-    if room > 3 and handler.last_error:
-        out.append(line((f"last error: {clean(handler.last_error)}", "bad")))
-    return out[:room]
+    """What there is to say of one handler, the most urgent first."""
+    glyphs, name, width = context.glyphs, clean(handler.name), context.width
+    spark_width = max(8, min(60, width - width_of(name) - 24))
+    said: list[Line] = []
+    if handler.last_error:
+        said.append(line((f"{name} raised {count(handler.errors)}: {clean(handler.last_error)}", "bad")))
+    if handler.pending:
+        said.append(line((first_that_fits([f"{name} {text}" for text in outlook(handler)], width), "warn")))
+    spark = sparkline(handler.p99_history, spark_width, glyphs.blocks)
+    word = "  SLOW, over limit" if handler.slow and width >= 70 else ""
+    said.append(line((f"{name} p99 ", "dim"), (spark, "spark"), (f" {latency(handler.p99_s, handler.calls)}", ""),
+                     (word, "warn")))
+    if not handler.pending:
+        said.append(line(("no backlog: every handler keeps up", "dim")))
+    if handler.worst:
+        at = ""
+        if handler.worst_at is not None:
+            wall = context.snapshot.wall - (context.snapshot.mono - handler.worst_at)
+            at = time.strftime(" at %H:%M:%S", time.localtime(wall))
+        texts = (f"worst call: {clean(handler.worst)}{at}", f"worst: {clean(handler.worst)}")
+        said.append(line((first_that_fits(texts, width), "dim")))
+    if handler.pending:
+        spark = sparkline(handler.pending_history, spark_width, glyphs.blocks)
+        said.append(line((f"{name} pending ", "dim"), (spark, "spark"), (f" {count(handler.pending)} now", "")))
+    if handler.buckets:
+        said.append(line((f"{name} calls that ran: {_buckets(handler)}", "dim")))
+    for call in handler.slowest[: max(0, room - len(said))]:
+        doing = f"  {clean(call.doing)}" if call.doing else ""
+        said.append(line((f"  {latency(call.run_s):>6}  {clean(call.callback)} {clean(call.key)}{doing}", "dim")))
+    return said[: max(0, room)]
 
 
-def _outlook(handler: HandlerView, narrow: bool) -> str:
-    never = "never drains" if narrow else "never drains at this rate"
+def _buckets(handler: HandlerView) -> str:
+    parts = []
+    for bucket in handler.buckets:
+        if bucket.total:
+            limit = "longer" if math.isinf(bucket.below_s) else f"<{duration(bucket.below_s)}"
+            parts.append(f"{limit} {count(bucket.total)}")
+    return "  ".join(parts) or "none yet"
+
+
+def outlook(handler: HandlerView) -> tuple[str, ...]:
+    """What becomes of the backlog, in several lengths, longest first."""
+    busy = f"{min(handler.busy, 1):.0%} busy"
     if handler.growth_per_s > 0.05:
-        return f"grows {handler.growth_per_s:.1f}/s, {never}"
+        grows = f"grows {handler.growth_per_s:.1f}/s"
+        return (f"{busy}: backlog {grows}, never drains at this rate", f"backlog {grows}, never drains at this rate",
+                f"{grows}, never drains", f"{grows}")
     if handler.drains_in_s is not None:
-        return f"drains in {duration(handler.drains_in_s)}"
-    return f"+{handler.pending}, steady: {never}"
+        drains = f"drains in {duration(handler.drains_in_s)}"
+        return (f"{busy}: backlog {drains} at this rate", f"backlog {drains}", drains)
+    return (f"{busy}: backlog +{count(handler.pending)} steady, never drains at this rate",
+            f"+{count(handler.pending)} steady: never drains", "never drains")

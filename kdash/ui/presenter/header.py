@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from kdash.probe.snapshot import Snapshot
-from kdash.probe.text import clean, duration
-from kdash.ui.presenter.context import Context, ago
-from kdash.ui.spans import Line, Span, width_of
+from kdash.probe.text import clean
+from kdash.ui.presenter.context import Context, ago, count, latency
+from kdash.ui.spans import Line, Span, pad, width_of
 
 __all__ = ["header_line", "state_word"]
 
@@ -21,6 +21,10 @@ def state_word(snapshot: Snapshot, now: float, paused_events: int | None = None)
         return f"[PAUSED +{paused_events}]", _STYLE["PAUSED"]
     state = snapshot.state
     word = state.word
+    gate = snapshot.gate
+    if gate.held:
+        waiting = gate.waiting_entries + gate.waiting_notifications
+        return f"[HELD {count(waiting)}]", _STYLE["PAUSED"]
     if word == "RETRY" and state.retry_at is not None:
         word = f"RETRY {max(0, round(state.retry_at - now))}s"
     elif word == "SYNCING":
@@ -38,14 +42,23 @@ def scope_of(snapshot: Snapshot) -> str:
     return f"{names} {scopes.pop()}" if len(scopes) == 1 else names
 
 
+def _freshness(snapshot: Snapshot, now: float) -> str:
+    """`seen 4s`; a live resource on which nothing happens is quiet, not stale."""
+    age = ago(now, snapshot.last_event_at)
+    quiet = snapshot.state.word == "LIVE" and snapshot.last_event_at is not None and now - snapshot.last_event_at >= 60
+    return f"quiet {age}" if quiet else f"seen {age}"
+
+
 def header_line(
     context: Context, now: float, paused_events: int | None, lag_s: float | None, engine_note: str = ""
 ) -> Line:
     """The bar, with its parts dropped from the right until it fits."""
     snapshot, dot = context.snapshot, context.glyphs.dot
     word, style = state_word(snapshot, now, paused_events)
-    scope = clean(scope_of(snapshot))
-    head: list[Span] = [(" kdash ", "bold"), (clean(snapshot.source) or "connecting", "accent")]
+    room = max(10, context.width - len(word) - 10)
+    source = pad(clean(snapshot.source) or "connecting", room // 2).rstrip()
+    scope = pad(clean(scope_of(snapshot)), room - width_of(source)).rstrip()
+    head: list[Span] = [(" kdash ", "bold"), (source, "accent")]
     if scope:
         head.append((f" {dot} {scope}", ""))
     head += [("  ", ""), (word, style)]
@@ -54,9 +67,9 @@ def header_line(
     if snapshot.resource_version:
         parts.append(f"rv {clean(snapshot.resource_version)}")
     if snapshot.last_event_at is not None:
-        parts.append(f"seen {ago(now, snapshot.last_event_at)}")
+        parts.append(_freshness(snapshot, now))
     if lag_s is not None:
-        parts.append(f"lag {duration(lag_s)}")
+        parts.append(f"lag {latency(lag_s)}")
     if snapshot.tap_dropped:
         parts.append(f"dropped {snapshot.tap_dropped}")
     if engine_note:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kdash.probe.objects import ObjectRow, RowRef
-from kdash.probe.text import clean
+from kdash.probe.text import clean, plural
 from kdash.ui.glyphs import Glyphs
 from kdash.ui.presenter.context import ago, count
 from kdash.ui.spans import Line, columns, line, pad_middle
@@ -13,8 +13,8 @@ __all__ = ["head_row", "header_row", "legend", "object_row"]
 
 def _widths(width: int) -> tuple[int, int, int, int, int]:
     """name, status, seen, updates, rv (0: not shown)."""
-    version = 8 if width >= 62 else 0
-    status = 18 if width >= 74 else 11 if width >= 50 else 9
+    version = 8 if width >= 66 else 0
+    status = 18 if width >= 74 else 17 if width >= 54 else 11 if width >= 50 else 9
     seen, updates = (5, 6) if width >= 50 else (3, 5)
     name = width - 4 - status - seen - updates - version - (4 if version else 3)
     return max(10, name), status, seen, updates, version
@@ -37,7 +37,7 @@ def header_row(row: RowRef, glyphs: Glyphs, selected: bool) -> Line:
     name = clean(row.informer) if row.level == 0 else clean(row.namespace) or "(cluster)"
     style = "cursor" if selected else "title" if row.level == 0 else "bold"
     indent = "" if row.level == 0 else " "
-    return line((f"{indent}{mark} {name} ", style), (f"{row.count}", "dim"))
+    return line((f"{indent}{mark} {name} ", style), (plural(row.count, "object"), "dim"))
 
 
 def object_row(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 from kdash.probe.snapshot import HandlerView, InformerView, Snapshot
 from kdash.probe.text import clean, duration, plural
-from kdash.ui.presenter.context import Context, count, rate
-from kdash.ui.spans import Line, Span, line, pad, width_of
+from kdash.ui.presenter.context import Context, count, first_that_fits, latency, rate, whole
+from kdash.ui.spans import Line, Span, line, line_width, pad, width_of
 
-__all__ = ["pipeline_lines", "pipeline_strip"]
+__all__ = ["pipeline_lines", "pipeline_note", "pipeline_strip", "pulses"]
 
 _STATES = {"watching": "streaming", "listing": "LIST", "watch-listing": "watch-list", "rewatch-open": "re-watching",
            "backoff": "backing off", "stopped": "stopped", "": "starting"}
 
 
 def _handler_state(handler: HandlerView) -> tuple[str, str]:
-    if handler.errors and handler.last_error:
+    if handler.last_error:
         return "ERR", "bad"
     if handler.slow:
         return "SLOW", "warn"
@@ -31,6 +33,12 @@ def _broken(snapshot: Snapshot) -> bool:
     return snapshot.state.word in ("RETRY", "DENIED", "STALE", "STOPPED")
 
 
+def _held_at(snapshot: Snapshot) -> tuple[bool, bool]:
+    """Whether the gate holds before pop, and before the handlers."""
+    gate = snapshot.gate
+    return gate.held and gate.stage != "handlers", gate.held and gate.stage != "queue"
+
+
 def pipeline_strip(context: Context) -> Line:
     """The pipeline in one line, for small terminals."""
     snapshot, glyphs = context.snapshot, context.glyphs
@@ -39,17 +47,34 @@ def pipeline_strip(context: Context) -> Line:
         way: Span = (f" {glyphs.broken}{glyphs.line * 2}{glyphs.broken} ", "bad")
     else:
         way = (f" {glyphs.watch}watch{glyphs.watch}{glyphs.arrow} ", "stage")
-    queue, handlers = snapshot.queue, []
-    for handler in snapshot.handlers[:4]:
-        state, style = _handler_state(handler)
-        behind = f" {_pending(handler)}" if handler.pending else ""
-        handlers.append((f"{clean(handler.name)}{behind} {state}", style))
+    pop, notify = ((" || ", "warn") if held else (arrow, "stage") for held in _held_at(snapshot))
     spans: list[Span] = [(" API", "bold"), way, ("REFL", "bold"), (arrow, "stage")]
-    spans += [("QUEUE ", "bold"), (count(queue.keys), ""), (arrow, "stage")]
-    spans += [("CACHE ", "bold"), (count(snapshot.objects), ""), (arrow, "stage")]
-    for index, span in enumerate(handlers):
-        spans += [("  ", "")] * bool(index) + [span]
-    return tuple(spans)
+    spans += [("QUEUE ", "bold"), (count(snapshot.queue.keys), ""), pop]
+    spans += [("CACHE ", "bold"), (count(snapshot.objects), ""), notify]
+    return (*spans, *_strip_handlers(context, context.width - line_width(tuple(spans))))
+
+
+def _strip_handlers(context: Context, room: int) -> list[Span]:
+    """As many handlers as fit, those with trouble first; the others are counted."""
+    handlers = context.snapshot.handlers
+    joint = f" {context.glyphs.box.vertical} "
+    order = sorted(range(len(handlers)), key=lambda at: (_handler_state(handlers[at])[0] == "ok", at))
+    texts: dict[int, Span] = {}
+    for at in order:
+        state, style = _handler_state(handlers[at])
+        behind = f" {_pending(handlers[at])}" if handlers[at].pending else ""
+        span = (f"{clean(handlers[at].name)}{behind} {state}", style)
+        spare = 9 if len(texts) + 1 < len(handlers) else 0
+        if width_of(span[0]) + (len(joint) if texts else 0) + spare > room:
+            break
+        room -= width_of(span[0]) + (len(joint) if texts else 0)
+        texts[at] = span
+    out: list[Span] = []
+    for at in sorted(texts):
+        out += [(joint, "dim")] * bool(out) + [texts[at]]
+    if handlers and len(texts) < len(handlers):
+        out.append((f"{joint if texts else ''}{len(handlers) - len(texts)} more", "dim"))
+    return out
 
 
 def pipeline_lines(context: Context) -> list[Line]:
@@ -58,16 +83,36 @@ def pipeline_lines(context: Context) -> list[Line]:
     resync, informers = snapshot.resync, snapshot.informers
     drawn = _boxes(context, _Stages(context))
     drawn.append(_life(context, informers[0] if informers else None))
-    if snapshot.banner:
-        drawn.append(line((f" {clean(snapshot.banner)}", "banner")))
-    elif snapshot.pipeline.held_by:
-        drawn.append(line((f" !! held up by {clean(snapshot.pipeline.held_by)}", "warn")))
-    elif resync.next_tick_at is not None and context.height > 6:
-        left = duration(max(0.0, round(resync.next_tick_at - snapshot.mono)))
-        drawn.append(
-            line((f" resync: the next tick is in {left}; it re-queues the cache and sends no API request", "dim"))
-        )
+    if context.height > len(drawn):
+        said = _urgent(snapshot)
+        drawn += [line((f" {said[0]}", said[1]))] if said[0] else []
+    if resync.next_tick_at is not None and context.height > len(drawn):
+        left = whole(resync.next_tick_at - snapshot.mono)
+        texts = (f" resync: the next tick is in {left}; it re-queues the cache and sends no API request",
+                 f" resync: next tick in {left}, 0 API requests")
+        drawn.append(line((first_that_fits(texts, context.width), "dim")))
     return drawn
+
+
+def pipeline_note(context: Context) -> Span:
+    """What is urgent, for the pane's border, when there is no room for it inside."""
+    return ("", "dim") if context.height > 6 else _urgent(context.snapshot)
+
+
+def _urgent(snapshot: Snapshot) -> Span:
+    """The one thing worth saying aloud: the banner, the gate, or what holds things up."""
+    gate = snapshot.gate
+    if snapshot.banner:
+        return clean(snapshot.banner), "banner"
+    if gate.held:
+        words = (f"|| HELD: {plural(gate.waiting_entries, 'entry')} before pop, "
+                 f"{plural(gate.waiting_notifications, 'notification')} before the handlers")
+        came = f"{plural(gate.arrived, 'event')} came since"
+        last = f"last step: {clean(gate.last_step)}" if gate.last_step else came
+        return f"{words}; {last}", "warn"
+    if snapshot.pipeline.held_by and not _broken(snapshot):
+        return f"!! held up by {clean(snapshot.pipeline.held_by)}", "warn"
+    return "", "dim"
 
 
 class _Stages:
@@ -111,9 +156,11 @@ def _boxes(context: Context, stages: _Stages) -> list[Line]:
         name, flowing = stages.links[index]
         titles.append((pad(f" {title}", inner + 2 + gap), "title"))
         broken = index == 0 and _broken(snapshot)
+        held = index in (2, 3) and _held_at(snapshot)[index - 2]
         edge = border.horizontal * inner
         rows[0] += [(border.top_left + edge + border.top_right, "border"), (pad(f" {name}", gap), "dim")]
-        rows[1] += [*_side(border.vertical, pad(f" {first}", inner)), _arrow(context, index, gap, flowing, broken)]
+        arrow = _arrow(context, index, gap, flowing, broken, held)
+        rows[1] += [*_side(border.vertical, pad(f" {first}", inner)), arrow]
         rows[2] += [*_side(border.vertical, pad(f" {second}", inner)), (pad(f" {rate(flowing)}", gap), "dim")]
         rows[3] += [(border.bottom_left + edge + border.bottom_right, "border"), (" " * gap, "")]
     head, tail = _handlers(context, stages.tail)
@@ -123,16 +170,29 @@ def _boxes(context: Context, stages: _Stages) -> list[Line]:
     return [tuple(titles), *(tuple(row) for row in rows)]
 
 
-def _arrow(context: Context, stage: int, gap: int, flowing: float, broken: bool) -> Span:
-    """The way to the next stage; a pulse runs along it at the pace of what flows."""
+def pulses(flowing: float, length: int) -> int:
+    """How many pulses an arrow carries at a rate: one from the first event on, one more per tenfold; the number
+    beside the arrow tells the exact rate."""
+    if flowing <= 0 or length <= 0:
+        return 0
+    return max(1, min((length + 1) // 2, 1 + int(math.log10(max(flowing, 1.0)))))
+
+
+def _arrow(context: Context, stage: int, gap: int, flowing: float, broken: bool, held: bool) -> Span:
+    """The way to the next stage; pulses run along it at the pace of what flows."""
     glyphs = context.glyphs
     length = gap - 2
     if broken:
         return pad(f"{glyphs.broken}{glyphs.line * (length - 1)}{glyphs.broken}", gap), "bad"
+    if held:
+        return pad(f"{glyphs.line * ((length - 1) // 2)}||{glyphs.line * (length // 2)}", gap), "warn"
     shaft = list((glyphs.watch if stage == 0 else glyphs.line) * length)
-    if flowing > 0 and context.motion:
+    if context.motion:
+        number = pulses(flowing, length)
         pace = min(8.0, 1.0 + flowing)
-        shaft[int(context.snapshot.mono * pace + stage * 2) % length] = glyphs.pulse
+        for index in range(number):
+            at = int(context.snapshot.mono * pace + stage * 2 + index * length / number)
+            shaft[at % length] = glyphs.pulse
     return pad("".join(shaft) + glyphs.arrow, gap), "stage" if flowing > 0 else "dim"
 
 
@@ -158,8 +218,9 @@ def _handlers(context: Context, width: int) -> tuple[str, list[list[Span]]]:
             out.append([(f"{mark}{glyphs.line} {len(handlers) - 3} more", "dim")])
             break
         state, style = _handler_state(handler)
+        p99 = latency(handler.p99_s, handler.calls)
         row: list[Span] = [(f"{mark}{glyphs.line} ", "stage"), (pad(clean(handler.name), name_width), "bold"),
-                           (f"{_pending(handler):>6} {duration(handler.p99_s):>6} ", ""), (f"{state:<5}", style)]
+                           (f"{_pending(handler):>6} {p99:>6} ", ""), (f"{state:<5}", style)]
         if gauge >= 10 and most:
             filled = round(handler.pending / most * (gauge - 2))
             row.append((f" [{glyphs.full * filled}{' ' * (gauge - 2 - filled)}]", "warn" if filled else "dim"))
@@ -173,6 +234,8 @@ def _life(context: Context, informer: InformerView | None) -> Line:
     state = snapshot.state
     if informer is None or (state.detail and state.word != "LIVE"):
         detail = clean(state.detail) or "starting"
+        if _broken(snapshot):
+            detail = f"!! {detail}"
         if state.retry_at is not None:
             detail += f" (retry {state.retry_no} in {max(0, round(state.retry_at - snapshot.mono))}s)"
         return line((f" {detail}", "bad" if _broken(snapshot) else "dim"))
@@ -180,7 +243,8 @@ def _life(context: Context, informer: InformerView | None) -> Line:
     if informer.watching_since is not None:
         parts.append(f"watching {duration(max(0.0, float(int(snapshot.mono - informer.watching_since))))}")
     elif informer.state in ("listing", "watch-listing"):
-        parts.append(f"{_STATES[informer.state]}: {informer.received} received so far")
+        page = f" page {informer.pages}" if informer.pages > 1 else ""
+        parts.append(f"{_STATES[informer.state]}{page}: {informer.received} received so far")
     if informer.last_list_s is not None:
         parts.append(f"last full state {duration(informer.last_list_s)}, {plural(informer.last_list_items, 'item')}")
     parts += [f"bookmarks {informer.bookmarks}", f"relists {informer.relists}", f"reconnects {informer.reconnects}"]

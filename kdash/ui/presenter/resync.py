@@ -5,8 +5,8 @@ from __future__ import annotations
 from kdash.probe.snapshot import ResyncHand
 from kdash.probe.text import clean, duration
 from kdash.ui.glyphs import Glyphs
-from kdash.ui.presenter.context import Context
-from kdash.ui.spans import Line, Span, columns, line
+from kdash.ui.presenter.context import Context, first_that_fits, whole
+from kdash.ui.spans import Line, columns, line, width_of
 
 __all__ = ["countdown_bar", "resync_lines", "resync_title"]
 
@@ -30,27 +30,56 @@ def resync_lines(context: Context) -> list[Line]:
     out: list[Line] = [_clock(context)]
     narrow = context.width < 52
     several = len({hand.informer for hand in resync.hands}) > 1
-    name_width = 8 if narrow else max(9, min(22, context.width - 42))
     if not resync.hands:
-        return [*out, line(("no handler asked for resync", "dim"))]
-    heads = ("handler", "asked", "eff." if narrow else "effective", "due in", "fires" if narrow else "fires in")
-    widths = (name_width, 6, 5, 6, 6) if narrow else (name_width, 6, 10, 8, 14)
-    out.append(
-        columns(
-            [
-                (head, "dim", width, index > 0 and narrow)
-                for index, (head, width) in enumerate(zip(heads, widths, strict=True))
-            ]
-        )
-    )
-    shown = resync.hands[: max(0, context.height - 2 - (0 if narrow else 1))]
+        nobody = "no handler asked for resync" if context.snapshot.handlers else "no handler yet"
+        return [*out, line((nobody, "dim"))]
+    widths = _widths(context, several, narrow)
+    room = context.height - 1
+    if len(resync.hands) + 1 <= room:
+        heads = ("handler", "asked", "eff." if narrow else "effective", "due in", "fires" if narrow else "fires in")
+        cells = zip(heads, widths, strict=True)
+        out.append(columns([(head, "dim", width, index > 0 and narrow) for index, (head, width) in enumerate(cells)]))
+        room -= 1
+    shown = resync.hands[:room] if len(resync.hands) <= room else resync.hands[: max(0, room - 1)]
     out += [_hand(context, hand, widths, several, narrow) for hand in shown]
+    if len(shown) < len(resync.hands):
+        out.append(line((f"{len(resync.hands) - len(shown)} more: press 4 twice", "dim")))
     if context.height > len(out):
         drift = f"drift {resync.drift_s:+.2f}s  " if resync.ticks else ""
-        out.append(line((f"{drift}ticks {resync.ticks}  waves {resync.waves}  0 API requests", "dim")))
-    if context.height > len(out) + 1 and not narrow:
-        out.append(line(("a relist restarts this timer, a plain watch time-out does not", "dim")))
+        counted = (f"{drift}ticks {resync.ticks}  waves {resync.waves}  0 API requests",
+                   f"ticks {resync.ticks}  waves {resync.waves}  0 requests")
+        out.append(line((first_that_fits(counted, context.width), "dim")))
+    clamped = any(hand.badge for hand in resync.hands)
+    notes: tuple[tuple[str, ...], ...] = ((_CLAMPS,) if clamped else ()) + (_RESTARTS,)
+    for texts in notes:
+        if context.height > len(out):
+            out.append(line((first_that_fits(texts, context.width), "dim")))
     return out[: context.height]
+
+
+_CLAMPS: tuple[str, ...] = (
+    "^min: raised to the informer's check tick, as client-go does",
+    "^ raised to the informer's check tick",
+    "^ raised to the tick",
+)
+_RESTARTS: tuple[str, ...] = (
+    "a relist or an expired watch restarts this timer, a plain time-out does not",
+    "a relist restarts this timer, a watch time-out not",
+    "a relist restarts this timer",
+)
+
+
+def _widths(context: Context, several: bool, narrow: bool) -> tuple[int, ...]:
+    """name, asked, effective, due in, fires in."""
+    hands = context.snapshot.resync.hands
+    longest = max(width_of(_name(hand, several and not narrow)) for hand in hands)
+    if narrow:
+        return (max(7, min(longest, context.width - 27)), 5, 6, 6, 6)
+    return (max(9, min(longest, context.width - 42)), 6, 10, 8, 14)
+
+
+def _name(hand: ResyncHand, several: bool) -> str:
+    return clean(hand.handler) + (f" ({clean(hand.informer)})" if several else "")
 
 
 def _clock(context: Context) -> Line:
@@ -58,37 +87,36 @@ def _clock(context: Context) -> Line:
     resync, now = snapshot.resync, snapshot.mono
     if resync.next_tick_at is None:
         why = clean(resync.why_stopped) or "starts when the watch opens"
-        return line(("no timer: ", "warn"), (why, "dim"))
+        return line((first_that_fits((f"no timer: {why}", why), context.width), "warn"))
     left = max(0.0, resync.next_tick_at - now)
     done = 1 - left / resync.check_period_s if resync.check_period_s else 0.0
-    width = max(8, min(24, context.width - 26))
-    bar = countdown_bar(done, width, glyphs)
-    text = f"{left:.1f}s" if left < 10 else duration(float(int(left)))
-    return line(("next tick in ", ""), (f"{text:>6} ", "bold"), (bar, "bar"), ("" if left else " now", "warn"))
+    text = f"{left:.1f}s" if left < 10 and context.motion else whole(left)
+    if not left:
+        text = "now"
+    bar = countdown_bar(done, max(8, min(24, context.width - 26)), glyphs) if context.motion else ""
+    return line(("next tick in " if left else "next tick ", ""), (f"{text:>6} ", "bold"), (bar, "bar"))
 
 
 def _hand(context: Context, hand: ResyncHand, widths: tuple[int, ...], several: bool, narrow: bool) -> Line:
     now = context.snapshot.mono
-    name = clean(hand.handler) + (f" ({clean(hand.informer)})" if several and not narrow else "")
     asked = duration(hand.asked_s) if hand.asked_s else "off"
-    effective: Span = (duration(hand.effective_s), "") if hand.effective_s else ("off", "dim")
-    due = "never" if hand.due_at is None else duration(max(0.0, float(round(hand.due_at - now))))
+    badge = clean(hand.badge)
+    effective = duration(hand.effective_s) if hand.effective_s else "off"
+    if badge:
+        effective += badge[:1] if narrow and badge.startswith("^") else "!" if narrow else f" {badge}"
+    due = "never" if hand.due_at is None else whole(hand.due_at - now)
     fires = "never"
     if hand.fires_at is not None:
-        fires = duration(max(0.0, float(round(hand.fires_at - now))))
+        fires = whole(hand.fires_at - now)
         if not narrow and hand.ticks_until and hand.ticks_until > 1:
             fires += f" ({hand.ticks_until} ticks)"
-    if hand.due_at is not None and hand.due_at <= now and not narrow:
-        due = "waiting"
-    badge = f" {clean(hand.badge)}" if hand.badge else ""
+    if hand.due_at is not None and hand.due_at <= now:
+        due = "now" if narrow else "waiting"
     style = "cursor" if context.selected_handler == hand.handler else "bold"
-    right = narrow
-    cells = [
-        (name, style, widths[0], False),
-        (asked, "", widths[1], right),
-        (effective[0] + ("" if narrow else badge), "warn" if badge else effective[1], widths[2], right),
-        (due, "dim" if due == "never" else "", widths[3], right),
-        (fires, "dim" if fires == "never" else "", widths[4], right),
-    ]
-    row = columns(cells)
-    return (*row, (badge, "warn")) if narrow and badge else row
+    return columns([
+        (_name(hand, several and not narrow), style, widths[0], False),
+        (asked, "", widths[1], narrow),
+        (effective, "warn" if badge else "" if hand.effective_s else "dim", widths[2], narrow),
+        (due, "dim" if due == "never" else "", widths[3], narrow),
+        (fires, "dim" if fires == "never" else "", widths[4], narrow),
+    ])

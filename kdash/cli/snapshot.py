@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,7 +61,7 @@ def snapshot(
     if advice:
         click.echo(advice_text(found, output))
     elif output == "json":
-        click.echo(json.dumps(dataclasses.asdict(picture), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_finite(dataclasses.asdict(picture)), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         click.echo(table(picture))
     return 0
@@ -77,6 +78,15 @@ def advice_text(found: tuple[AdviceView, ...], output: str) -> str:
         for each in found
     ]
     return "\n\n".join(blocks)
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no infinity: the limit of the last bar of a histogram becomes null."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and math.isinf(value) else value
 
 
 def table(picture: Snapshot) -> str:

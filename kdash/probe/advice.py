@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from kdash.probe.snapshot import AdviceView, HandlerView, InformerView, ResyncHand, Snapshot
@@ -25,6 +26,8 @@ class Limits:
 
     pending: int = 20
     """Waiting notifications."""
+    growing_s: int = 5
+    """Seconds over which they grow without a break."""
     relists: int = 3
     """Relists within `relist_window_s`."""
     relist_window_s: float = 600.0
@@ -49,7 +52,7 @@ def _who(handler: HandlerView) -> str:
 def never_drains(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
     """More comes in than the handler can do."""
     for handler in picture.handlers:
-        if handler.pending < limits.pending or handler.growth_per_s <= 0 or picture.gate.held:
+        if handler.pending < limits.pending or picture.gate.held or not _grows(handler, limits.growing_s):
             continue
         figures = (
             f"{handler.arrival_rate:.1f}/s come in, {handler.service_rate:.1f}/s are done (mean call "
@@ -61,6 +64,15 @@ def never_drains(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
             "never-drains", PROBLEM, _who(handler), "the handler never catches up: its backlog grows", figures,
             f"put the key into a work queue and return; do the work with several workers.{where}",
         )
+
+
+def _grows(handler: HandlerView, seconds: int) -> bool:
+    """Whether more waits at the end of each of the last seconds than before, by and large."""
+    history = [*handler.pending_history[-seconds:], handler.pending]
+    if len(history) <= seconds or handler.growth_per_s <= 0:
+        return False
+    rises = sum(later >= earlier for earlier, later in pairwise(history))
+    return history[-1] > history[0] and rises >= 0.8 * seconds
 
 
 def _where(handler: HandlerView) -> str:

@@ -121,7 +121,7 @@ def _informer(state: InformerState, recorder: Recorder) -> InformerView:
         engine=state.engine,
         relists_at=tuple(state.relists_at),
         watch_ends=tuple(state.watch_ends),
-        lost_versions=state.lost_versions,
+        lost_versions=state.lost_versions or recorder.objects.unversioned(state.target.name),
         mean_size=recorder.objects.mean_size(state.target.name),
         open_bookmarks=state.open_bookmarks,
         version=state.target.version,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 from kdash.informer.tap import Record
-from kdash.probe.latency import Latency
+from kdash.probe.latency import Latency, buckets_of
 from kdash.probe.minute import MinuteLatency, histogram
 from kdash.probe.rates import KEPT_S, PerSecond
 from kdash.probe.snapshot import CallbackView, HandlerView, LatencyView, RunningView
@@ -77,11 +77,9 @@ class HandlerState:
             else:
                 self.deletes += count
         runs = list(map(_RUN, records))
-        self._by_callback(records)
+        self._by_callback(records, runs)
         self.served.add(int(records[-1][1]), len(records))
-        self.run.add_many(runs)
         self.busy_s[-1] += sum(runs)
-        self.wait.add_many(list(map(_WAIT, records)))
         longest = max(runs)
         if longest > self.worst_s:
             record = records[runs.index(longest)]
@@ -101,15 +99,22 @@ class HandlerState:
                 if self.stuck.error_words.startswith(self.last_error):
                     self.last_error = self.stuck.error_words
 
-    def _by_callback(self, records: Sequence[Record]) -> None:
+    def _by_callback(self, records: Sequence[Record], runs: Sequence[float]) -> None:
+        run, wait = buckets_of(runs), buckets_of(list(map(_WAIT, records)))
+        self.run.add_counted(*run[:2])
+        self.wait.add_counted(*wait[:2])
         groups: dict[str, Sequence[Record]] = {records[0][6]: records}
         if any(record[6] != records[0][6] for record in records):
             groups = {kind: [r for r in records if r[6] == kind] for kind in set(map(_KIND, records))}
         for kind, group in groups.items():
             if kind not in self.runs:
                 self.runs[kind], self.waits[kind] = MinuteLatency(), MinuteLatency()
-            self.runs[kind].add_many(list(map(_RUN, group)))
-            self.waits[kind].add_many(list(map(_WAIT, group)))
+            if group is records:
+                self.runs[kind].add_counted(*run)
+                self.waits[kind].add_counted(*wait)
+            else:
+                self.runs[kind].add_many(list(map(_RUN, group)))
+                self.waits[kind].add_many(list(map(_WAIT, group)))
 
     def long_calls(self, records: Sequence[Record], default_limit_s: float) -> None:
         """handler.end records once more, for the slowest calls."""

@@ -2,16 +2,15 @@
 
 Contract: written by the drain thread under the recorder's lock, read under it. What a version holds is opaque here;
 whoever feeds it has already taken out what must not be kept (values of Secrets). Objects that never changed cost
-nothing: their first version is taken from the change that ends it. When more than `budget` bytes are held, the
-oldest versions of all objects go first.
+nothing: their first version is taken from the change that ends it. In a storm versions are left out. When more than
+`budget` bytes are held, the oldest versions of all objects go first.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kdash.informer.tap import Record
 from kdash.probe.paths import Path, PathTopic
@@ -24,8 +23,7 @@ KEPT_VERSIONS = 32
 _OVERHEAD = 400  # bytes a version takes besides its content, about
 
 
-@dataclass(frozen=True, slots=True)
-class VersionFed:
+class VersionFed(NamedTuple):
     """One mutation of the cache with what it brought and replaced."""
 
     seq: int
@@ -41,6 +39,8 @@ class VersionFed:
     old_content: Any = None
     """None for an object that was not there."""
     old_size: int = 0
+    inferred: bool = False
+    """A deletion that a relist inferred."""
 
 
 class Version:
@@ -118,13 +118,22 @@ class HistoryTopic:
                     at = self._listed_at.get(change.informer, change.at)
                     self._keep(who, versions, Version(1, change.old_resource_version, "Replaced", "list", at,
                                                       change.old_content, change.old_size, None))
+            elif versions and change.old_content is not None:
+                self._bridge(who, versions, change)
             if pack and self.pack is not None and versions:
                 self._shrink(change.informer, versions[-1])
             path = self._paths.of(change.seq)
-            source = path.source if path is not None else "relist" if change.event == "Replaced" else "watch"
-            self._keep(who, versions, Version(_next(versions), change.resource_version, change.event,
-                                              "relist" if source == "list" else source, change.at, change.content,
-                                              change.size, path))
+            source = path.source if path is not None else "watch"
+            if change.inferred or change.event == "Replaced" or source == "list":
+                source = "relist"
+            self._keep(who, versions, Version(_next(versions), change.resource_version, change.event, source, change.at,
+                                              change.content, change.size, path))
+
+    def _bridge(self, who: tuple[str, str], versions: list[Version], change: VersionFed) -> None:
+        """A storm has left versions out: the one before this change closes the gap, so that no diff is wrong."""
+        if versions[-1].resource_version != change.old_resource_version:
+            self._keep(who, versions, Version(_next(versions), change.old_resource_version, "Updated", "watch",
+                                              change.at, change.old_content, change.old_size, None))
 
     def distributed(self, informer: str, records: Sequence[Record]) -> None:
         """notify.distribute: syncs of objects that have a history."""

@@ -19,7 +19,7 @@ __all__ = ["Latency", "bucket_value", "buckets_of"]
 _ACCURACY = 0.01
 _SCALE = 1 / math.log((1 + _ACCURACY) / (1 - _ACCURACY))
 _SMALLEST_S = 1e-9
-_SAMPLE = 256  # of a batch, which is at most 2,048
+_SAMPLE = 128  # of a batch, which is at most 2,048
 _SMALLEST_BUCKET = math.ceil(math.log(_SMALLEST_S) * _SCALE)
 
 
@@ -60,9 +60,11 @@ class Latency:
 
     def add_many(self, durations_s: Sequence[float]) -> None:
         """Count a batch; of a long one every n-th, n-fold, which moves no quantile worth showing."""
-        if not durations_s:
-            return
-        counted, longest, _ = buckets_of(durations_s)
+        if durations_s:
+            self.add_counted(*buckets_of(durations_s)[:2])
+
+    def add_counted(self, counted: dict[int, int], longest: float) -> None:
+        """Count what `buckets_of` gave for a batch."""
         self.max_s = max(self.max_s, longest)
         for buckets in (self._waiting, self._second):
             for bucket, count in counted.items():

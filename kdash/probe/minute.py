@@ -38,7 +38,10 @@ class MinuteLatency:
 
     def add_many(self, durations_s: Sequence[float]) -> None:
         """Count a batch (of a long one a sample, weighted)."""
-        counted, longest, sum_s = buckets_of(durations_s)
+        self.add_counted(*buckets_of(durations_s))
+
+    def add_counted(self, counted: dict[int, int], longest: float, sum_s: float) -> None:
+        """Count what `buckets_of` gave for a batch."""
         self.total.update(counted)
         self._current.update(counted)
         self._current_max = max(self._current_max, longest)

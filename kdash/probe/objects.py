@@ -205,8 +205,16 @@ class ObjectIndex:
 
     def mean_size(self, informer: str) -> int:
         """Bytes of JSON of an object of one informer, from a few of its rows; 0 when it has none."""
-        sizes = [row.size for row in islice(self._rows.get(informer, {}).copy().values(), 50) if row.size]
+        sizes = [row.size for row in self._some(informer) if row.size]
         return sum(sizes) // len(sizes) if sizes else 0
+
+    def unversioned(self, informer: str) -> int:
+        """How many of a few rows of one informer have no resource version."""
+        return sum(not row.resource_version for row in self._some(informer))
+
+    def _some(self, informer: str) -> list[ObjectRow]:
+        with self._lock:
+            return list(islice(self._rows.get(informer, {}).values(), 50))
 
     @property
     def matches(self) -> int:

@@ -1,7 +1,7 @@
 """Topic: the way of single events through the stages, from the byte's arrival to each handler's return.
 
 Contract: fed with the hot batches of a chunk, in the order of the stages; a record finds its path by the sequence
-number of its cause. While it is calm every event is followed; in a storm some 32 of each chunk. At most `_KEPT`
+number of its cause. While it is calm every event is followed; in a storm some 8 of each chunk. At most `_KEPT`
 paths are known by number; older ones live on only in the histories that hold them.
 """
 
@@ -17,7 +17,7 @@ from kdash.probe.text import clean, duration
 __all__ = ["Path", "PathTopic"]
 
 _KEPT = 8192
-_SAMPLED = 32
+_SAMPLED = 8
 
 
 class Path:
@@ -35,6 +35,12 @@ class Path:
         self.told_at: float | None = None
         self.skipped: tuple[str, ...] = ()
         self.handlers: dict[str, tuple[str, float | None, float | None, str]] = {}  # name → state, wait, run, error
+
+    def of_object(self, key: str) -> Path:
+        """The same way so far, of one object of an entry that concerns the whole cache."""
+        path = Path(key, self.source, self.arrived_at)
+        path.queued_at, path.popped_at = self.queued_at, self.popped_at
+        return path
 
     def marks(self) -> tuple[StageMark, ...]:
         """The stages it has reached, in order."""
@@ -73,31 +79,36 @@ class PathTopic:
         """The hot batches of one chunk."""
         self._arrived(hot["watch.event"], calm)
         known = self._by_seq
-        for record in hot["queue.enqueued"]:
-            if record[12] in known or (calm and not record[12]):
+        for record in hot["queue.enqueued"] if calm else [r for r in hot["queue.enqueued"] if r[12] in known]:
+            if record[12] in known or not record[12]:
                 self._queued(record)
-        for record in hot["queue.popped"]:
-            if record[14] in known:
-                known[record[14]].popped_at = record[1]
-        for record in hot["store.mutation"]:
-            path = known.get(record[13])
-            if path is not None:
-                path.stored_at = record[1]
-                if path.popped_at is None:
-                    path.popped_at = record[1]
-                known[record[0]] = path
-        for record in hot["notify.distribute"]:
-            path = known.get(record[11])
-            if path is not None:
-                path.told_at, path.skipped = record[1], record[10]
-                path.handlers = dict.fromkeys(record[9], ("waiting", None, None, ""))
-                known[record[0]] = path
-        for record in hot["handler.start"]:
-            path = known.get(record[13])
-            if path is not None and record[5] in path.handlers:
+        for record in [r for r in hot["queue.popped"] if r[14] in known]:
+            known[record[14]].popped_at = record[1]
+        for record in [r for r in hot["store.mutation"] if r[13] in known]:
+            path = known[record[13]]
+            path.stored_at = record[1]
+            if path.popped_at is None:
+                path.popped_at = record[1]
+            known[record[0]] = path
+        for record in [r for r in hot["notify.distribute"] if r[11] in known]:
+            told = self._told(known[record[11]], record[6], calm)
+            if told is not None:
+                told.told_at, told.skipped = record[1], record[10]
+                told.handlers = dict.fromkeys(record[9], ("waiting", None, None, ""))
+                known[record[0]] = told
+        for record in [r for r in hot["handler.start"] if r[13] in known]:
+            path = known[record[13]]
+            if record[5] in path.handlers:
                 path.handlers[record[5]] = ("running", record[11], None, "")
-        self._ended(hot["handler.end"])
+        self._ended([r for r in hot["handler.end"] if r[17] in known])
         self._forget()
+
+    @staticmethod
+    def _told(path: Path, key: str, calm: bool) -> Path | None:
+        """The path of a notification: its own one when the entry concerned the whole cache (SyncAll)."""
+        if path.stored_at is None:
+            return path.of_object(key) if calm else None
+        return path
 
     def end_second(self) -> None:
         for latency in self.end_to_end.values():
@@ -112,7 +123,7 @@ class PathTopic:
     def _queued(self, record: Record) -> None:
         path = self._by_seq.get(record[12])
         if path is None:
-            path = Path(record[5], "resync" if record[6] == "Sync" else "list", None)
+            path = Path(record[5], "resync" if record[6] in ("Sync", "SyncAll") else "list", None)
         path.queued_at = record[1]
         self._by_seq[record[0]] = path
 
@@ -120,8 +131,8 @@ class PathTopic:
         known = self._by_seq
         durations: dict[tuple[str, str], list[float]] = {}
         for record in records:
-            path = known.get(record[17])
-            if path is None or record[5] not in path.handlers:
+            path = known[record[17]]
+            if record[5] not in path.handlers:
                 continue
             state = "failed" if record[15] else "done"
             path.handlers[record[5]] = (state, record[13], record[14], clean(record[15]))

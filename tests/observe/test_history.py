@@ -10,8 +10,9 @@ import pytest
 from kdash.informer.objects import KubeObject
 from kdash.observe.handlers import HandlerSpec
 from kdash.observe.versions import changes_between, keepable, readable
-from kdash.probe.history import KEPT_VERSIONS
+from kdash.probe.history import KEPT_VERSIONS, HistoryTopic, VersionFed
 from kdash.probe.objects import ObjectRef
+from kdash.probe.paths import PathTopic
 from tests.informer.fake_source import FakeSource
 from tests.observe.fake_cluster import FakeClient, observing, shows, synced
 from tests.observe.test_observe_demo import demo
@@ -158,3 +159,30 @@ def test_changes_are_clean_and_bounded() -> None:
     assert not any("\x1b" in change.new for change in found)
     (long,) = changes_between({}, {"a.b/c": "x" * 5000})
     assert long.path == '["a.b/c"]' and len(long.new) < 300
+
+
+def test_versions_that_a_storm_left_out_make_no_diff_wrong() -> None:
+    history = HistoryTopic(PathTopic())
+    objects = [
+        KubeObject.from_dict({"kind": "Pod", "metadata": {"name": "a", "resourceVersion": str(n)}, "n": n})
+        for n in range(5)
+    ]
+
+    def fed(at: int) -> VersionFed:
+        new, old = objects[at], objects[at - 1]
+        return VersionFed(at, float(at), "pods", "a", "Updated", str(at), new, new.size, str(at - 1), old, old.size)
+
+    history.fed([fed(1), fed(4)], pack=False)
+    versions = history.of("pods", "a")
+    assert [version.resource_version for version in versions] == ["0", "1", "3", "4"]
+    assert history.content("pods", "a", 3)["n"] == 3
+
+
+def test_more_than_the_budget_forgets_the_oldest_versions_of_all_objects() -> None:
+    history = HistoryTopic(PathTopic(), budget=20_000)
+    for number in range(200):
+        key = f"k{number % 40}"
+        history.fed([VersionFed(number, float(number), "pods", key, "Added", str(number), object(), 600)], pack=False)
+        assert history.bytes <= 20_000
+    kept = [version.at for n in range(40) for version in history.of("pods", f"k{n}")]
+    assert sorted(kept) == [float(number) for number in range(180, 200)]

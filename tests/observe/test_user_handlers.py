@@ -1,4 +1,4 @@
-"""The user's own handlers: what may be named, what goes wrong with one sentence, what they may do to kdash (nothing)."""
+"""The user's own handlers: what may be named, what is refused with one sentence, and that they cannot harm kdash."""
 
 from __future__ import annotations
 
@@ -200,11 +200,12 @@ def test_a_handler_that_never_returns_is_shown_with_its_line_and_does_not_hold_u
     released.clear()
     try:
         with observing(FakeClient(source), handlers=handlers) as observation:
-            picture = shows(observation, lambda p: p.handlers and p.handlers[1].hot_lines)
+            picture = shows(observation, lambda p: len(p.handlers) == 2 and p.handlers[1].hot_lines)
             mine, audit = picture.handlers[1], picture.handlers[0]
             assert audit.calls == 1
             line = mine.hot_lines[0]
-            assert (line.frame.file, line.frame.line, line.frame.function, line.share) == ("hangs.py", 4, "on_event", 1.0)
+            frame = line.frame
+            assert (frame.file, frame.line, frame.function, line.share) == ("hangs.py", 4, "on_event", 1.0)
             assert line.frame.text == "released.wait()"
             assert mine.running is not None and mine.running.key == "default/a"
             assert mine.running.callback == "OnAdd"
@@ -230,8 +231,8 @@ def test_reload_runs_the_new_code_and_the_handler_joins_again(folder: Path) -> N
         write(folder, "helper_of_it", "WORD = 'new'\n")
         before = len(source.requests)
         observation.reload_handler("mine")
+        shows(observation, lambda p: sys.modules["again"].got == ["new", "new"])
         shows(observation, lambda p: [h.adds for h in p.handlers] == [2])
-        assert sys.modules["again"].got == ["new", "new"]
         assert len(source.requests) == before
 
 

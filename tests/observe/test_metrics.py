@@ -1,0 +1,56 @@
+"""Prometheus metrics: client-go's names and labels, kdash's own, on the loopback only."""
+
+from __future__ import annotations
+
+import urllib.request
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from kdash.observe.handlers import HandlerSpec
+from kdash.observe.parse import BadValue
+from tests.informer.fake_source import FakeSource
+from tests.observe.fake_cluster import FakeClient, observing, shows, synced
+
+
+def scrape(url: str) -> dict[str, list]:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        text = answer.read().decode()
+    return {family.name: family.samples for family in text_string_to_metric_families(text)}
+
+
+def test_the_figures_are_those_of_the_snapshot_under_client_gos_names() -> None:
+    source = FakeSource()
+    for number in range(3):
+        source.add(f"cm-{number}")
+    with observing(FakeClient(source), handlers=(HandlerSpec("audit"),)) as observation:
+        shows(observation, synced)
+        source.modify("cm-0", data={"a": "b"})
+        shows(observation, lambda p: p.handlers[0].updates == 1)
+        url = observation.serve_metrics(0)
+        assert url.startswith("http://127.0.0.1:")
+        found = scrape(url)
+        labels = {"name": "kdash", "group": "", "version": "v1", "resource": "configmaps"}
+        (queued,) = found["informer_queued_items"]
+        assert (queued.labels, queued.value) == (labels, 0)
+        (version,) = found["informer_store_resource_version"]
+        assert version.value == 4
+        buckets = [s for s in found["informer_processing_latency_seconds"] if s.name.endswith("_bucket")]
+        limits = ["0.001", "0.005", "0.01", "0.05", "0.1", "0.5", "1.0", "5.0", "10.0", "+Inf"]
+        assert [s.labels["le"] for s in buckets] == limits
+        assert buckets[-1].value == 4
+        calls = {s.labels["callback"]: s.value for s in found["kdash_handler_calls"]}
+        assert calls == {"OnAdd": 3, "OnUpdate": 1}
+        runs = [s for s in found["kdash_handler_run_seconds"] if s.name.endswith("_count")]
+        assert [s.value for s in runs] == [4]
+        assert [s.value for s in found["kdash_handler_pending"]] == [0]
+        observation.stop()
+        with pytest.raises(OSError):
+            scrape(url)
+
+
+def test_a_port_that_is_taken_is_one_sentence() -> None:
+    with observing(FakeClient(FakeSource())) as observation:
+        port = int(observation.serve_metrics(0).split(":")[2].split("/")[0])
+        with observing(FakeClient(FakeSource())) as other, pytest.raises(BadValue, match=f"port {port} cannot be used"):
+            other.serve_metrics(port)

@@ -46,11 +46,12 @@ def demo(
     try:
         if serve_only:
             host = DemoHost(objects=values["objects"], rate=values["rate"], seed=values["seed"],
-                            scenario=scenario, port=port)
+                            scenario=scenario, port=port, faults=values["faults"])
             return _serve(host, kubeconfig_out)
         return show(options.open_demo(scenario, port=port), ui_options_of(values))
     except BadValue as error:
-        raise click.BadParameter(str(error), param_hint="SCENARIO") from None
+        hint = "--fault" if "fault" in str(error) else "SCENARIO"
+        raise click.BadParameter(str(error), param_hint=hint) from None
     except OSError as error:
         why = error.strerror or str(error)
         raise CommandFailed(f"the demo server cannot listen on port {port}: {why}") from None

@@ -140,6 +140,8 @@ demo_options = _several(
     click.option("--rate", type=click.FloatRange(0, 100_000), default=None,
                  help="Demo: changes a second."),
     click.option("--seed", type=int, default=None, help="Demo: seed of all that is random."),
+    click.option("--fault", "faults", multiple=True, metavar="NAME[:OPTION=VALUE,…]",
+                 help="Demo: how the server misbehaves, e.g. 503:verb=LIST,times=3 or close-watches:every=30s."),
 )  # fmt: skip
 
 
@@ -204,7 +206,8 @@ class Given:
         values = self.values
         return self._with_metrics(
             open_demo(self.wanted(demo=True, quiet=quiet), objects=values.get("objects"), rate=values.get("rate"),
-                      seed=values.get("seed"), scenario=scenario, port=port)
+                      seed=values.get("seed"), scenario=scenario, port=port,
+                         faults=values.get("faults", ()))
         )  # fmt: skip
 
     def _with_metrics(self, observation: LiveObservation) -> LiveObservation:

@@ -94,7 +94,7 @@ class Fault:
         if self.kind not in MENU:
             near = difflib.get_close_matches(self.kind, MENU, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"no fault is called {self.kind!r}{hint} There are {', '.join(MENU)}")
+            raise ValueError(f"no fault is called {self.kind!r}{hint}; there are {', '.join(MENU)}")
         if self.verb is not None and self.verb not in VERBS:
             raise ValueError(f"no request is called {self.verb!r}; there are {', '.join(VERBS)}")
         if self.times is not None and self.times < 1:

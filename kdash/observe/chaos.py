@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kdash.observe.door import Outcome
+from kdash.probe.objects import ObjectRef
 
 if TYPE_CHECKING:
-    from kdash.demo import ApiServer
     from kdash.observe.demo_server import DemoHost
 
-__all__ = ["CHAOS", "cause", "change_something"]
+__all__ = ["cause", "change_something", "menu"]
 
-CHAOS: dict[str, tuple[str, Callable[[ApiServer], object]]] = {
-    "expire": (
-        "the history is expired: every watch ends with 410, the state is fetched anew",
-        lambda server: server.faults.expire_watches(),
-    ),
-    "drop": ("every connection is reset", lambda server: server.faults.drop_connections()),
-    "close": ("every watch is closed, as by its time-out", lambda server: server.faults.close_watches()),
-    "lose": (
-        "the next pod event reaches nobody: the cache misses it until a relist",
-        lambda server: server.faults.lose_next_event("pods"),
-    ),
-    "garbage": (
-        "a line that is no JSON is written into every watch",
-        lambda server: server.faults.send_garbage(),
-    ),
-}
-"""What can be done to the demo server: name → what it means, how."""
+_NOT_THE_DEMO = "kdash changes and disturbs its demo server only, never a cluster"
 
 
-def cause(host: DemoHost | None, name: str) -> Outcome:
-    """Make the demo server misbehave once; `name` is one of `CHAOS`."""
+def menu() -> Mapping[str, str]:
+    """What can be done to the demo server: name → what it does."""
+    from kdash.demo.fault_menu import MENU
+
+    return MENU
+
+
+def cause(host: DemoHost | None, text: str) -> Outcome:
+    """Make the demo server misbehave; `text` is as in `kdash demo --fault`: `503:verb=LIST,times=3`."""
     server = None if host is None else host.server
     if server is None:
-        return Outcome(False, "only the demo server can be made to misbehave")
-    if name not in CHAOS:
-        return Outcome(False, f"there is no such fault; faults: {', '.join(CHAOS)}")
-    words, act = CHAOS[name]
-    act(server)
-    return Outcome(True, words)
+        return Outcome(False, _NOT_THE_DEMO)
+    from kdash.demo.fault_menu import MENU, parse_fault
+
+    try:
+        fault = server.faults.add(parse_fault(text))
+    except ValueError as error:
+        return Outcome(False, str(error))
+    return Outcome(True, f"demo server, {fault.kind}: {MENU[fault.kind]}")
 
 
-def change_something(host: DemoHost | None, namespace: str = "", name: str = "") -> Outcome:
-    """Change one pod of the demo: the named one, or any."""
+def change_something(host: DemoHost | None, ref: ObjectRef | None = None, kind: str = "") -> Outcome:
+    """Change the named pod of the demo, or anything."""
     server = None if host is None else host.server
     if server is None or server.workload is None:
-        return Outcome(False, "kdash changes objects of the demo only, never of a cluster")
-    return Outcome(True, f"changed {server.workload.change_something(namespace, name)}")
+        return Outcome(False, _NOT_THE_DEMO)
+    from kdash.demo.edits import UnknownEdit, change
+
+    is_pod = ref is not None and ref.informer == "pods"
+    namespace, _, name = ref.key.rpartition("/") if ref is not None and is_pod else ("", "", "")
+    try:
+        done = change(server, kind or ("label" if is_pod else ""), namespace=namespace, name=name)
+    except UnknownEdit as error:
+        return Outcome(False, str(error))
+    return Outcome(True, f"demo: {done.text}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kdash.observe.parse import BadValue
 
 if TYPE_CHECKING:
-    from kdash.demo import ApiServer
+    from kdash.demo import ApiServer, Fault
 
 __all__ = ["DemoHost"]
 
@@ -19,9 +20,10 @@ class DemoHost:
 
     def __init__(
         self, *, objects: int | None = None, rate: float | None = None, seed: int | None = None,
-        scenario: str | None = None, port: int = 0,
+        scenario: str | None = None, port: int = 0, faults: Sequence[str] = (),
     ) -> None:
-        """What is None takes the server's default."""
+        """What is None takes the server's default. `faults`: what misbehaves from the start."""
+        self._faults = tuple(faults)
         options: dict[str, Any] = {"objects": objects, "rate": rate, "seed": seed, "scenario": scenario}
         self._options = {name: value for name, value in options.items() if value is not None} | {"port": port}
         self._lock = threading.Lock()  # guards server and _stopped
@@ -41,6 +43,8 @@ class DemoHost:
                     raise BadValue(_with_nearest(str(self._options.get("scenario")), str(error))) from None
                 if self._stopped:
                     raise OSError("the demo was stopped before it began")
+                for text in self._faults:
+                    server.faults.add(_parsed(text))
                 self.server = server.start()
             return self.server
 
@@ -51,6 +55,15 @@ class DemoHost:
             server, self.server = self.server, None
         if server is not None:
             server.stop()
+
+
+def _parsed(text: str) -> Fault:
+    from kdash.demo.fault_menu import parse_fault
+
+    try:
+        return parse_fault(text)
+    except ValueError as error:
+        raise BadValue(str(error)) from None
 
 
 def _with_nearest(name: str, sentence: str) -> str:

@@ -86,6 +86,17 @@ class Observation(Protocol):
     def reload_handler(self, name: str) -> Outcome:
         """Load a handler of the user's own anew; it leaves and joins again, with a replay of the cache."""
 
+    # the demo server only ----------------------------------------------------------------------------------
+
+    def demo_change(self, ref: ObjectRef | None = None) -> Outcome:
+        """Change a pod of the demo, this one if it is given; refused on a cluster."""
+
+    def demo_fault(self, name: str) -> Outcome:
+        """Make the demo server misbehave: a name of `demo_menu`, or `503:verb=LIST,times=3`; refused on a cluster."""
+
+    def demo_menu(self) -> Mapping[str, str]:
+        """The faults there are, each with a sentence; empty on a cluster."""
+
     # hold and step; `Snapshot.gate` tells the state ------------------------------------------------------
 
     def hold(self, stage: str = "all") -> Outcome:

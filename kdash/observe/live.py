@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.tap import RingTap, Tap
-from kdash.observe.chaos import cause, change_something
+from kdash.observe.chaos import cause, change_something, menu
 from kdash.observe.door import Outcome
 from kdash.observe.failures import is_final, state_of_failure
 from kdash.observe.handlers import HandlerSpec, default_handlers, make_handler
@@ -232,12 +232,15 @@ class LiveObservation:
 
     def demo_change(self, ref: ObjectRef | None = None) -> Outcome:
         """Change a pod of the demo, this one if it is given; refused on a cluster."""
-        namespace, _, name = ref.key.rpartition("/") if ref is not None else ("", "", "")
-        return self.orders.log(change_something(self.demo, namespace, name))
+        return self.orders.log(change_something(self.demo, ref))
 
     def demo_fault(self, name: str) -> Outcome:
-        """Make the demo server misbehave (see `chaos.CHAOS`); refused on a cluster."""
+        """Make the demo server misbehave, as `kdash demo --fault`; refused on a cluster."""
         return self.orders.log(cause(self.demo, name))
+
+    def demo_menu(self) -> Mapping[str, str]:
+        """The faults there are, each with a sentence."""
+        return menu() if self.demo is not None else {}
 
     # what the orders need --------------------------------------------------------------------------------
 

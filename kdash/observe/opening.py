@@ -89,15 +89,16 @@ def open_demo(
     seed: int | None = None,
     scenario: str | None = None,
     port: int = 0,
+    faults: Sequence[str] = (),
     banner: str = "",
 ) -> LiveObservation:
     """Observe the embedded API server, which runs in this process and stops with the observation.
 
     A server that was asked for something special starts here, so that a wrong wish is an error at once:
-    raises `BadValue` for an unknown scenario and OSError for a port that is taken.
+    raises `BadValue` for an unknown scenario or fault and OSError for a port that is taken.
     """
-    host = DemoHost(objects=objects, rate=rate, seed=seed, scenario=scenario, port=port)
-    if scenario is not None or port:
+    host = DemoHost(objects=objects, rate=rate, seed=seed, scenario=scenario, port=port, faults=faults)
+    if scenario is not None or port or faults:
         host.start()
     wanted = wanted or Wanted(
         resync_s=DEMO_RESYNC_S, all_namespaces=True, seed=seed, handlers=default_handlers(demo=True)

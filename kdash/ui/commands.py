@@ -13,6 +13,7 @@ from kdash.ui.help_text import help_lines
 from kdash.ui.layout import PANES
 from kdash.ui.panes.events import EventsPane
 from kdash.ui.panes.objects import ObjectsPane
+from kdash.ui.presenter.advice import advice_lines
 from kdash.ui.screens.inspect import InspectScreen
 from kdash.ui.screens.prompt import Palette, Prompt
 from kdash.ui.screens.reader import Reader
@@ -41,6 +42,14 @@ class Commands:
             "period_halve": lambda: self._scale_period(0.5),
             "period_set": self._ask_period,
             "queue": self._next_engine,
+            "hold": self._hold,
+            "step": self._step,
+            "release": lambda: self._tell(app.observation.release()),
+            "advice": self._advice,
+            "change": lambda: self._tell(app.observation.demo_change(app.objects.selected_ref)),
+            "chaos": self._chaos,
+            "mark": app.events_pane.mark,
+            "next_mark": app.events_pane.next_mark,
             "drill": self._drill,
             "yaml": lambda: self._inspect("YAML"),
             "diff": lambda: self._inspect("Diff"),
@@ -100,6 +109,36 @@ class Commands:
         """Told at the bottom; orders are repeated in the event log by the observation."""
         self._app.say(text, ok)
 
+    def _hold(self) -> None:
+        observation = self._app.observation
+        self._tell(observation.release() if self._app.snapshot.gate.held else observation.hold())
+
+    def _step(self) -> None:
+        if not self._app.snapshot.gate.held:
+            self.say("nothing is held: press s first, then n lets one entry through", ok=False)
+            return
+        self._tell(self._app.observation.step())
+
+    def _advice(self) -> None:
+        app = self._app
+        width = min(140, app.size.width * 9 // 10) - 6
+        app.push_screen(
+            Reader("Advice", lambda: advice_lines(app.observation.advice(), width), app.palette, app.glyphs)
+        )
+
+    def _chaos(self) -> None:
+        app = self._app
+        faults = app.observation.demo_menu()
+        if not faults:
+            self.say("the fault menu disturbs the demo server only, never a cluster", ok=False)
+            return
+
+        def chosen(text: str | None) -> None:
+            if text:
+                self._tell(app.observation.demo_fault(text))
+
+        app.push_screen(Palette(list(faults.items()), "fault of the demo server, e.g. 503:verb=LIST,times=3"), chosen)
+
     def _period(self) -> tuple[float, str | None]:
         """The period to start from and the handler it belongs to; None: every handler that resyncs."""
         hands = self._app.snapshot.resync.hands
@@ -145,6 +184,12 @@ class Commands:
             app.objects.fold()
         elif app.chosen in ("objects", "inspect"):
             self._inspect("YAML")
+        elif app.chosen == "events":
+            ref = app.events_pane.selected_ref
+            if ref is None:
+                self.say("this line names no object: choose one with the arrows", ok=False)
+            else:
+                app.push_screen(InspectScreen(app, ref, "Path"))
 
     def _inspect(self, tab: str) -> None:
         """One object over the dashboard; in the large layout a tab of the Inspect pane, unless it is shown already."""

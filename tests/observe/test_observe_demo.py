@@ -179,13 +179,16 @@ def test_no_value_of_a_secret_is_shown_traced_or_read() -> None:
 
 def test_faults_and_changes_are_orders_of_the_demo() -> None:
     with demo() as (observation, _):
-        changed = observation.demo_change()
+        ref = next(row.ref for row in observation.objects.rows(0, 50) if row.level == 2)
+        changed = observation.demo_change(ref)
         assert changed.ok
-        ref = ObjectRef("pods", changed.text.removeprefix("changed "))
+        assert ref.key in changed.text
         shows(observation, lambda p: (row := observation.objects.get(ref)) and row.updates == 1)
-        assert observation.demo_fault("close").ok
+        assert observation.demo_fault("close-watches").ok
         shows(observation, lambda p: p.informers[0].reconnects == 1 and synced(p))
-        assert "expire" in observation.demo_fault("nothing").text
+        assert not observation.demo_fault("nothing").ok
+        assert "close-watches" in observation.demo_fault("nothing").text
+        assert "close-watches" in observation.demo_menu()
 
 
 def test_an_unknown_scenario_is_refused_with_the_names_there_are() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from kdash.ui.panes.pane import Pane
 from kdash.ui.presenter.context import Context
+from kdash.ui.presenter.handler_detail import detail_lines
 from kdash.ui.presenter.handlers import handlers_lines, handlers_title
 
 __all__ = ["HandlersPane"]
+
+ROOM_FOR_DETAIL = 16
+"""Lines inside the pane from which one handler is shown in detail: when it is zoomed."""
 
 
 class HandlersPane(Pane):
@@ -17,4 +21,8 @@ class HandlersPane(Pane):
 
     def update(self, context: Context) -> None:
         """Draw the snapshot."""
-        self.frame(handlers_title(context), handlers_lines(context))
+        lines = handlers_lines(context)
+        if context.height >= ROOM_FOR_DETAIL and context.snapshot.handlers:
+            table = min(len(context.snapshot.handlers) + 1, context.height // 3)
+            lines = [*lines[:table], *detail_lines(context)]
+        self.frame(handlers_title(context), lines)

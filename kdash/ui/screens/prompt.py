@@ -53,6 +53,9 @@ class Prompt(ModalScreen[str | None]):
         self.dismiss(None)
 
 
+_HINT = "command: resync, relist, resync 30s, queue real, theme mono, q …"
+
+
 class Palette(ModalScreen[str | None]):
     """Commands to choose from; what is typed filters them, and can be a command with arguments."""
 
@@ -69,14 +72,15 @@ class Palette(ModalScreen[str | None]):
         Binding("up", "move(-1)", show=False, priority=True),
     ]
 
-    def __init__(self, commands: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, commands: Sequence[tuple[str, str]], hint: str = _HINT) -> None:
         super().__init__()
+        self._hint = hint
         self._commands = list(commands)
         self._matches: list[tuple[str, str]] = list(commands)
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Input(placeholder="command: resync, relist, resync 30s, queue real, theme mono, q …")
+            yield Input(placeholder=self._hint)
             yield OptionList(markup=False)
 
     def on_mount(self) -> None:

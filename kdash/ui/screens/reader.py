@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -34,10 +34,14 @@ class Reader(ModalScreen[None]):
         Binding("G,end", "scroll_by(1000000)", show=False),
     ]
 
-    def __init__(self, title: str, lines: Sequence[Line], palette: Palette, glyphs: Glyphs) -> None:
+    def __init__(
+        self, title: str, lines: Sequence[Line] | Callable[[], Sequence[Line]], palette: Palette, glyphs: Glyphs
+    ) -> None:
+        """`lines` as a function is asked again every second."""
         super().__init__()
         self._head = title
-        self._text = list(lines)
+        self._ask = lines if callable(lines) else None
+        self._text = list(lines() if callable(lines) else lines)
         self._from = 0
         self._pane = Pane("reader", None)
         self._pane.palette, self._pane.glyphs, self._pane.is_chosen = palette, glyphs, True
@@ -47,6 +51,13 @@ class Reader(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._draw)
+        if self._ask is not None:
+            self.set_interval(1.0, self._draw_anew)
+
+    def _draw_anew(self) -> None:
+        if self._ask is not None:
+            self._text = list(self._ask())
+            self._draw()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)

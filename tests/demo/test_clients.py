@@ -121,7 +121,7 @@ def test_the_shared_informer_has_what_the_storage_has(server: ApiServer, core: c
         add(server, "d")
         wait_until(lambda: {item.metadata.name: item.metadata.resource_version
                             for item in shared.cache.list()} == contents(server))
-        assert {("ADDED", "d"), ("DELETED", "b")} <= set(seen)
+        wait_until(lambda: {("ADDED", "d"), ("DELETED", "b")} <= set(seen))  # handlers are called after the cache
     finally:
         shared.stop()
 

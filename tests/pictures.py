@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdash.observe.door import UiOptions
-from kdash.observe.opening import open_demo
+from kdash.observe.handlers import default_handlers, parse_handler
+from kdash.observe.live import Wanted
+from kdash.observe.opening import DEMO_RESYNC_S, open_demo
 from kdash.probe.snapshot import Snapshot
 from kdash.ui.app import KdashApp
 
@@ -31,15 +33,21 @@ class Picture:
     scenario: str = "rolling-update"
     after_s: float = 12.0
     wait_s: float = 0.5
+    handlers: tuple[str, ...] = ()
+    """As `--handler`; the demo's own when there are none."""
 
 
+_OWN = ("audit", "mine=tests.e2e.handlers_example:on_pod,slow=50ms")
 PICTURES = (
     Picture("demo-80x24", (80, 24)),
     Picture("demo-120x40", (120, 40)),
     Picture("demo-200x60", (200, 60), ("down", "down", "down")),
     Picture("resync-wave", (120, 40), ("r",), wait_s=0.3),
     Picture("relist", (120, 40), ("R",), wait_s=0.6),
-    Picture("slow-handler", (120, 40), ("5", "5"), scenario="scale-storm", after_s=20.0),
+    Picture("slow-handler", (120, 40), ("5", "5"), after_s=20.0, handlers=_OWN),
+    Picture("held", (120, 40), ("s", "n"), wait_s=4.0),
+    Picture("advice", (120, 40), ("a",), after_s=20.0, handlers=_OWN, wait_s=1.5),
+    Picture("history", (120, 40), ("down", "down", "down", "v"), after_s=20.0),
     Picture("light", (120, 40), theme="kdash-light"),
     Picture("mono", (120, 40), theme="mono"),
     Picture("help", (120, 40), ("question_mark",)),
@@ -48,7 +56,9 @@ PICTURES = (
 
 async def take(picture: Picture, folder: Path) -> Path:
     """Run one dashboard and write its picture."""
-    observation = open_demo(scenario=picture.scenario, seed=SEED)
+    handlers = tuple(map(parse_handler, picture.handlers)) or default_handlers(demo=True)
+    wanted = Wanted(resync_s=DEMO_RESYNC_S, all_namespaces=True, seed=SEED, handlers=handlers)
+    observation = open_demo(wanted, scenario=picture.scenario, seed=SEED)
     app = KdashApp(observation, UiOptions(theme=picture.theme, ascii=False))
     try:
         async with app.run_test(size=picture.size, notifications=True) as pilot:

@@ -57,7 +57,6 @@ class KdashApp(App[int]):
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     Screen { layers: base; overflow: hidden; }
-    Screen > Lines { position: absolute; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

@@ -101,7 +101,9 @@ def test_in_every_scenario_the_callbacks_are_the_log_of_truth(scenario: str, tmp
             first = seen[0][1]
             assert seen[1:] == [change for change in truth[key] if change[1] > first], key
         begun = int(min(row["rv"] for rows in probe.callbacks().values() for row in rows))
-        late = {key for key, changes in truth.items() if changes and changes[-1][1] > begun and changes[-1][0] != "DELETED"}
+        late = {
+            key for key, changes in truth.items() if changes and changes[-1][1] > begun and changes[-1][0] != "DELETED"
+        }
         assert late <= set(probe.callbacks())
 
 

@@ -49,7 +49,14 @@ class IndexTable:
 
     def update(self, key: str, old: Any, new: Any) -> None:
         """Bring all indexes from `old` to `new`; None stands for "not there"."""
-        for name in self.indexers:
+        for name, function in self.indexers.items():
+            if old is not None and new is not None:
+                try:
+                    before = function(old)
+                    if len(before) == 1 and before == function(new):
+                        continue
+                except Exception as error:
+                    raise IndexFunctionError(name, key, error) from error
             self._move(name, key, old, new)
 
     def rebuild(self, items: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from kdash.informer.errors import InformerError
 from kdash.informer.index_table import Indexers, IndexFunc
 from kdash.informer.keys import KeyFunc
+from kdash.informer.objects import KubeObject
 from kdash.informer.packing import Packer
 from kdash.informer.store import Store
 
@@ -21,6 +22,8 @@ NAMESPACE_INDEX = "namespace"
 
 def meta_namespace_index_func(obj: Any) -> list[str]:
     """The namespace as the only value (client-go `MetaNamespaceIndexFunc`); raises without metadata."""
+    if type(obj) is KubeObject:
+        return [obj.namespace]
     namespace = getattr(obj, "namespace", None)
     if not isinstance(namespace, str):
         raise InformerError(f"object has no meta: a {type(obj).__name__} has no namespace")

@@ -21,10 +21,12 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any
 
 from kdash.informer.clock import Clock
 from kdash.informer.handlers import ResourceEventHandler
+from kdash.informer.objects import KubeObject
 from kdash.informer.queue.protocol import DeletedFinalStateUnknown
 from kdash.informer.synctrack import SingleFileTracker
 from kdash.informer.tap import Tap
@@ -46,6 +48,8 @@ _logger = logging.getLogger(__name__)
 
 def version_of(obj: Any) -> str:
     """The resource version of an object, or of the object inside a tombstone; "" when there is none."""
+    if type(obj) is KubeObject:
+        return obj.resource_version
     if type(obj) is DeletedFinalStateUnknown:
         obj = obj.obj
     return getattr(obj, "resource_version", "")
@@ -242,71 +246,62 @@ class ProcessorListener:
 
     def _call_plain(self, notification: Notification) -> None:
         kind, obj, old, _, is_initial, _, _ = notification
-        if len(self._buffer) > _SLOW_BACKLOG:
-            self._call_watched(notification)
-        elif kind is UPDATE:
-            self.handler.on_update(old, obj)
-        elif kind is ADD:
-            self.handler.on_add(obj, is_initial)
+        if len(self._buffer) > _SLOW_BACKLOG:  # slow calls are traced then (PL-12)
+            began = self._clock.monotonic()
+            self._call_handler(kind, obj, old, is_initial)
+            took = self._clock.monotonic() - began
+            if took > _SLOW_CALL_S:
+                self._trace_slow_call(took)
         else:
-            self.handler.on_delete(obj)
+            self._call_handler(kind, obj, old, is_initial)
         if is_initial:
             self.tracker.finished()
 
-    def _call_watched(self, notification: Notification) -> None:
-        """Call with a long backlog behind it: slow calls are traced (PL-12)."""
-        kind, obj, old, _, is_initial, _, _ = notification
-        began = self._clock.monotonic()
+    def _call_handler(self, kind: str, obj: Any, old: Any, is_initial: bool) -> None:
         if kind is UPDATE:
             self.handler.on_update(old, obj)
         elif kind is ADD:
             self.handler.on_add(obj, is_initial)
         else:
             self.handler.on_delete(obj)
-        took = self._clock.monotonic() - began
-        if took > _SLOW_CALL_S:
-            _logger.info(
-                "handler %s took %.3f s in a callback while %d notifications wait",
-                self.name,
-                took,
-                len(self._buffer),
-            )
+
+    def _trace_slow_call(self, took: float) -> None:
+        _logger.info(
+            "handler %s took %.3f s in a callback while %d notifications wait", self.name, took, len(self._buffer)
+        )
 
     def _call_tapped(self, notification: Notification) -> None:
-        tap = self._tap
+        tap, now, informer, name = self._tap, self._clock.monotonic, self._informer, self.name
         assert tap is not None
         kind, obj, old, is_sync, is_initial, at, cause = notification
-        key = getattr(obj, "key", "")
-        rv = version_of(obj)
-        backlog = len(self._buffer)
-        began = self._clock.monotonic()
+        if type(obj) is KubeObject:
+            key, rv = obj.key, obj.resource_version
+        else:
+            key, rv = getattr(obj, "key", ""), version_of(obj)
+        thread, backlog = get_ident(), len(self._buffer)
+        began = now()
         waited = began - at
-        tap.emit(
-            "handler.start",
-            self._informer,
-            self.name,
-            kind,
-            key,
-            rv,
-            is_sync,
-            is_initial,
-            waited,
-            backlog,
-            cause,
-        )
+        tap.append((
+            tap.next_seq(), began, "handler.start", informer, thread, name, kind, key, rv, is_sync, is_initial,
+            waited, backlog, cause,
+        ))  # fmt: skip
         error = ""
         try:
-            self._call_plain(notification)
+            self._call_handler(kind, obj, old, is_initial)
+            if is_initial:
+                self.tracker.finished()
         except BaseException as raised:
             error = type(raised).__name__
             raise
         finally:
-            tap.emit(
-                "handler.end", self._informer, self.name, kind, key, rv,
+            ended = now()
+            if not error and ended - began > _SLOW_CALL_S and backlog > _SLOW_BACKLOG:
+                self._trace_slow_call(ended - began)
+            tap.append((
+                tap.next_seq(), ended, "handler.end", informer, thread, name, kind, key, rv,
                 version_of(old) if kind is UPDATE else "", is_sync, is_initial,
-                type(obj) is DeletedFinalStateUnknown, waited, self._clock.monotonic() - began, error,
-                len(self._buffer), cause,
-            )  # fmt: skip
+                type(obj) is DeletedFinalStateUnknown, waited, ended - began, error, len(self._buffer), cause,
+            ))  # fmt: skip
 
     def _synced(self) -> None:
         if self._tap is not None:

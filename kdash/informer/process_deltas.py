@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import Any, Protocol
 
 from kdash.informer.errors import InformerError
@@ -218,6 +219,21 @@ class DeltaProcessor:
         if tap is None:
             return delta[3]
         type_, obj, _, cause = delta
+        if type(obj) is KubeObject and self._key is None and type(old) is KubeObject and op == "update":
+            key, seq = obj.key, tap.next_seq()
+            tap.append((
+                seq, tap.now(), "store.mutation", self._informer, get_ident(), op, key, old.resource_version,
+                obj.resource_version, old.uid != obj.uid, obj.size, obj.stored_size, type_._value_, cause,
+            ))  # fmt: skip
+        else:
+            key, seq = self._emit_any(tap, op, delta, old)
+        if self._versions is not None and type_ is not DeltaType.SYNC:
+            self._versions((seq, self._informer, type_, key, delta[1], old))
+        return seq
+
+    def _emit_any(self, tap: Tap, op: str, delta: Delta, old: Any) -> tuple[str, int]:
+        """What is no plain update, whatever the objects are; returns key and number."""
+        type_, obj, _, cause = delta
         if type(obj) is DeletedFinalStateUnknown:
             key, obj = obj
         else:
@@ -226,8 +242,6 @@ class DeltaProcessor:
             "store.mutation", self._informer, op, key, getattr(old, "resource_version", ""),
             getattr(obj, "resource_version", "") if op != "delete" else "",
             old is not None and obj is not None and getattr(old, "uid", "") != getattr(obj, "uid", ""),
-            getattr(obj, "size", 0), getattr(obj, "stored_size", 0) if op != "delete" else 0, type_, cause,
+            getattr(obj, "size", 0), getattr(obj, "stored_size", 0) if op != "delete" else 0, str(type_), cause,
         )  # fmt: skip
-        if self._versions is not None and type_ is not DeltaType.SYNC:
-            self._versions((seq, self._informer, type_, key, delta[1], old))
-        return seq
+        return key, seq

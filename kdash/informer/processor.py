@@ -15,15 +15,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any
 
 from kdash.informer.clock import Clock
 from kdash.informer.listener import ADD, DELETE, UPDATE, Notification, ProcessorListener, version_of
 from kdash.informer.mutation_detector import MutationDetector
+from kdash.informer.objects import KubeObject
 from kdash.informer.resync_periods import ResyncOutcome, effective_period
 from kdash.informer.tap import Tap
 
 __all__ = ["DistributingSink", "SharedProcessor"]
+
+_NOBODY: tuple[str, ...] = ()
 
 
 class SharedProcessor:
@@ -119,31 +123,29 @@ class SharedProcessor:
         self, kind: str, obj: Any, old: Any, is_sync: bool, is_in_initial_list: bool, cause: int
     ) -> None:
         """Append one notification to the buffers of those it concerns."""
-        notification: Notification = (kind, obj, old, is_sync, is_in_initial_list, self._now(), cause)
-        if self._tap is not None:
-            self._distribute_tapped(self._tap, notification)
-        elif is_sync:
-            for listener in self._listeners:
-                if listener.syncing:
-                    listener.add(notification)
-        else:
-            for listener in self._listeners:
-                listener.add(notification)
-
-    def _distribute_tapped(self, tap: Tap, notification: Notification) -> None:
-        kind, obj, old, is_sync, is_initial, at, cause = notification
         listeners = self._listeners
-        delivered = self._names
-        skipped: tuple[str, ...] = ()
-        if is_sync and not all(listener.syncing for listener in listeners):
-            listeners = tuple([listener for listener in listeners if listener.syncing])
-            delivered = tuple([listener.name for listener in listeners])
-            skipped = tuple([listener.name for listener in self._listeners if not listener.syncing])
-        seq = tap.emit(
-            "notify.distribute", self._informer, kind, getattr(obj, "key", ""), version_of(obj), is_sync,
-            delivered, skipped, cause,
-        )  # fmt: skip
-        notification = (kind, obj, old, is_sync, is_initial, at, seq)
+        if is_sync:
+            for listener in listeners:
+                if not listener.syncing:
+                    listeners = tuple([listener for listener in listeners if listener.syncing])
+                    break
+        now = self._now()
+        tap = self._tap
+        if tap is not None:
+            delivered, skipped = self._names, _NOBODY
+            if listeners is not self._listeners:
+                delivered = tuple([listener.name for listener in listeners])
+                skipped = tuple([each.name for each in self._listeners if each not in listeners])
+            if type(obj) is KubeObject:
+                key, version = obj.key, obj.resource_version
+            else:
+                key, version = getattr(obj, "key", ""), version_of(obj)
+            led_here, cause = cause, tap.next_seq()
+            tap.append((
+                cause, now, "notify.distribute", self._informer, get_ident(), kind, key, version, is_sync,
+                delivered, skipped, led_here,
+            ))  # fmt: skip
+        notification: Notification = (kind, obj, old, is_sync, is_in_initial_list, now, cause)
         for listener in listeners:
             listener.add(notification)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import Any, Protocol, cast
 
 from kdash.informer import reflector_effects as fx
@@ -114,15 +115,16 @@ class ReflectorWriter:
         store, tap, update_version = self._store, self._tap, self._update_version
         add, update, delete = store.add, store.update, store.delete
         name, session, moves = self._name, self.session, effect.moves_version
-        version, cause, stopping = self.version, 0, self._stopping
+        version, cause, stopping, thread = self.version, 0, self._stopping, get_ident()
         for type_, obj, _, size, _ in cast("Sequence[tuple[str, KubeObject, Any, int, bool]]", effect.events):
             if stopping():
                 break
             if tap is not None:
-                cause = tap.emit(
-                    "watch.event", name, session, type_, obj.key, obj.uid, obj.resource_version, version,
-                    size, True, "",
-                )  # fmt: skip
+                cause = tap.next_seq()
+                tap.append((
+                    cause, tap.now(), "watch.event", name, thread, session, type_, obj.key, obj.uid,
+                    obj.resource_version, version, size, True, "",
+                ))  # fmt: skip
             try:
                 if type_ == "MODIFIED":
                     update(obj, cause)

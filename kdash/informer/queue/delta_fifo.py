@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
+from threading import get_ident
 from typing import Any
 
 from kdash.informer.objects import KubeObject
@@ -31,8 +32,7 @@ from kdash.informer.queue.queue_core import QueueCore, version_in
 
 __all__ = ["DeltaFIFO"]
 
-_ADDED, _UPDATED, _DELETED = DeltaType.ADDED, DeltaType.UPDATED, DeltaType.DELETED
-_REPLACED, _SYNC = DeltaType.REPLACED, DeltaType.SYNC
+_REPLACED, _SYNC, _DELETED = DeltaType.REPLACED, DeltaType.SYNC, DeltaType.DELETED
 _new_delta = tuple.__new__
 
 
@@ -54,16 +54,6 @@ class DeltaFIFO(QueueCore):
         self._deltas = 0
 
     # additions -----------------------------------------------------------------------------------------
-
-    def _add(self, obj: StoreObject, cause: int) -> None:
-        if not self._populated:
-            self._populate()
-        self._enqueue(_ADDED, obj, cause)
-
-    def _update(self, obj: StoreObject, cause: int) -> None:
-        if not self._populated:
-            self._populate()
-        self._enqueue(_UPDATED, obj, cause)
 
     def _delete(self, obj: StoreObject, cause: int) -> None:
         key = self.key_of(obj)
@@ -89,15 +79,18 @@ class DeltaFIFO(QueueCore):
         if transforms and self._transform is not None:
             obj = self._transformed(key, obj)
         deltas = self._items.get(key)
-        if self._tap is not None:
-            keys = len(self._queue) + (deltas is None)
-            depth = self._deltas + 1
-            cause = self._tap.emit(
-                "queue.enqueued", self.name, key, type_, version_in(obj), keys, depth, depth, deltas is None,
-                cause,
-            )  # fmt: skip
-        delta = _new_delta(Delta, (type_, obj, self._now(), cause))
-        self._deltas += 1
+        now = self._now()
+        self._deltas = depth = self._deltas + 1
+        tap = self._tap
+        if tap is not None:
+            is_new = deltas is None
+            led_here, cause = cause, tap.next_seq()
+            tap.append((
+                cause, now, "queue.enqueued", self.name, get_ident(), key, type_._value_,
+                obj.resource_version if type(obj) is KubeObject else version_in(obj),
+                len(self._queue) + is_new, depth, depth, is_new, led_here,
+            ))  # fmt: skip
+        delta = _new_delta(Delta, (type_, obj, now, cause))
         if deltas is None:
             self._items[key] = [delta]
             self._queue.append(key)
@@ -198,23 +191,27 @@ class DeltaFIFO(QueueCore):
         self, process: ProcessFunc, process_batch: ProcessBatchFunc | None = None, *, block: bool = True
     ) -> bool:
         """Process the next key's deltas under the lock; `process_batch` is not used. See `Queue.pop`."""
-        self._writing.give_way()
+        if self._awaited() or self._writing.passed_over:
+            self._writing.give_way()
         with self._lock:
-            if not self._queue and not self._await_work(block):
+            queue, tap = self._queue, self._tap
+            if not queue and not self._await_work(block):
                 return False
-            key = self._queue.popleft()
+            key = queue.popleft()
             deltas = self._items.pop(key)
-            self._deltas -= len(deltas)
+            self._deltas = depth = self._deltas - len(deltas)
             is_initial = not self._synced
-            if self._tap is not None:
-                depth = self._deltas
-                self._tap.emit(
-                    "queue.popped", self.name, key, 1, len(deltas), "", is_initial,
-                    self._now() - deltas[0].at, len(self._queue), depth, depth, deltas[0].cause,
-                )  # fmt: skip
+            waiting = len(queue)
+            if tap is not None:
+                _, _, at, cause = deltas[0]
+                now = self._now()
+                tap.append((
+                    tap.next_seq(), now, "queue.popped", self.name, get_ident(), key, 1, len(deltas), "",
+                    is_initial, now - at, waiting, depth, depth, cause,
+                ))  # fmt: skip
             if self._initial_count > 0:
                 self._count_down(1)
-            self._run(process, deltas, is_initial, key)
+            self._run(process, deltas, is_initial, key, waiting)
         return True
 
     # display -------------------------------------------------------------------------------------------

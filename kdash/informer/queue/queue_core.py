@@ -16,6 +16,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import Any
 
 from kdash.informer.clock import Clock, SystemClock
@@ -27,6 +28,7 @@ from kdash.informer.queue.fairness import WriterEntrance
 from kdash.informer.queue.protocol import (
     DeletedFinalStateUnknown,
     Delta,
+    DeltaType,
     KnownObjects,
     QueueClosed,
     StoreObject,
@@ -42,7 +44,9 @@ _SLOW_PROCESS_S = 0.1
 _SLOW_BATCH_LIMIT_S = 1.0
 _SLOW_DEPTH = 10
 
+_ADDED, _UPDATED = DeltaType.ADDED, DeltaType.UPDATED
 _logger = logging.getLogger(__name__)
+
 
 def version_in(obj: Any) -> str:
     """The resource version of an object, or of what a tombstone holds; "" when there is none."""
@@ -76,6 +80,7 @@ class QueueCore(ABC):
         self._plain_keys = key_func is None
         self._lock = threading.Lock()  # guards everything of this class and its engines
         self._writing = WriterEntrance(self._lock)
+        self._free, self._release, self._awaited = self._lock.acquire, self._lock.release, self._writing.awaited
         self._condition = threading.Condition(self._lock)
         self._waiting = 0
         self._closed = False
@@ -90,13 +95,25 @@ class QueueCore(ABC):
 
     def add(self, obj: StoreObject, cause: int = 0) -> None:
         """Queue an addition. Raises `KeyFunctionError` or `TransformError`; nothing is queued then."""
-        with self._writing:
-            self._add(obj, cause)
+        if not self._free(False):
+            self._writing.enter()
+        try:
+            if not self._populated:
+                self._populate()
+            self._enqueue(_ADDED, obj, cause)
+        finally:
+            self._release()
 
     def update(self, obj: StoreObject, cause: int = 0) -> None:
         """Queue a change; raises like `add`."""
-        with self._writing:
-            self._update(obj, cause)
+        if not self._free(False):
+            self._writing.enter()
+        try:
+            if not self._populated:
+                self._populate()
+            self._enqueue(_UPDATED, obj, cause)
+        finally:
+            self._release()
 
     def delete(self, obj: StoreObject, cause: int = 0) -> None:
         """Queue a deletion; raises `KeyFunctionError` or `TransformError`."""
@@ -104,10 +121,8 @@ class QueueCore(ABC):
             self._delete(obj, cause)
 
     @abstractmethod
-    def _add(self, obj: StoreObject, cause: int) -> None: ...
-
-    @abstractmethod
-    def _update(self, obj: StoreObject, cause: int) -> None: ...
+    def _enqueue(self, type_: DeltaType, obj: StoreObject, cause: int, transforms: bool = True) -> str:
+        """With the lock held, queue one delta; returns its key."""
 
     @abstractmethod
     def _delete(self, obj: StoreObject, cause: int) -> None: ...
@@ -253,11 +268,15 @@ class QueueCore(ABC):
     # processing ----------------------------------------------------------------------------------------
 
     def _run(
-        self, process: Callable[[Any, bool], None], deltas: Sequence[Delta], is_initial: bool, key: str
+        self,
+        process: Callable[[Any, bool], None],
+        deltas: Sequence[Delta],
+        is_initial: bool,
+        key: str,
+        depth: int,
     ) -> None:
-        """Call `process`, tell the tap, and log when it was slow while others wait."""
+        """Call `process`, tell the tap, and log when it was slow while `depth` other entries wait."""
         tap = self._tap
-        depth = self.depth()[0]
         if tap is None and depth <= _SLOW_DEPTH:
             process(deltas, is_initial)
             return
@@ -269,11 +288,14 @@ class QueueCore(ABC):
                 what = f"{type(error).__name__}: {error}"[:500]
                 tap.emit("queue.processed", self.name, key, False, what, self._now() - began)
             raise
-        took = self._now() - began
+        ended = self._now()
+        took = ended - began
         if tap is not None:
-            tap.emit("queue.processed", self.name, key, True, "", took)
+            tap.append((tap.next_seq(), ended, "queue.processed", self.name, get_ident(), key, True, "", took))
+        if depth <= _SLOW_DEPTH:
+            return
         slow_s = _SLOW_PROCESS_S if self.engine == "delta" else _SLOW_PROCESS_S * len(deltas)
-        if depth > _SLOW_DEPTH and took > min(slow_s, _SLOW_BATCH_LIMIT_S):
+        if took > min(slow_s, _SLOW_BATCH_LIMIT_S):
             _logger.info(
                 "queue %s: processing %s took %.3f s while %d entries wait", self.name, key, took, depth
             )

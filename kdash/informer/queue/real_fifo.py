@@ -18,6 +18,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
+from threading import get_ident
 from typing import Any, NamedTuple
 
 from kdash.informer.errors import InformerError
@@ -38,7 +39,7 @@ __all__ = ["BATCH_SIZE", "BookmarkInfo", "RealFIFO", "ReplacedAllInfo", "SyncAll
 
 BATCH_SIZE = 1000
 
-_ADDED, _UPDATED, _DELETED = DeltaType.ADDED, DeltaType.UPDATED, DeltaType.DELETED
+_DELETED = DeltaType.DELETED
 _UNBATCHABLE = frozenset((DeltaType.REPLACED_ALL, DeltaType.SYNC_ALL, DeltaType.BOOKMARK))
 _new_delta = tuple.__new__
 _logger = logging.getLogger(__name__)
@@ -103,39 +104,33 @@ class RealFIFO(QueueCore):
 
     # additions -----------------------------------------------------------------------------------------
 
-    def _add(self, obj: StoreObject, cause: int) -> None:
-        if not self._populated:
-            self._populate()
-        self._enqueue(_ADDED, obj, cause)
-
-    def _update(self, obj: StoreObject, cause: int) -> None:
-        if not self._populated:
-            self._populate()
-        self._enqueue(_UPDATED, obj, cause)
-
     def _delete(self, obj: StoreObject, cause: int) -> None:
         if not self._populated:
             self._populate()
         self._enqueue(_DELETED, obj, cause)
 
-    def _enqueue(self, type_: DeltaType, obj: StoreObject, cause: int, transforms: bool = True) -> None:
+    def _enqueue(self, type_: DeltaType, obj: StoreObject, cause: int, transforms: bool = True) -> str:
         key = obj.key if self._plain_keys and type(obj) is KubeObject else self.key_of(obj)
         if transforms and self._transform is not None:
             obj = self._transformed(key, obj)
         self._append(type_, key, obj, cause, 1, version_in(obj) if self._tap is not None else "")
+        return key
 
     def _append(self, type_: DeltaType, key: str, obj: Any, cause: int, objects: int, version: str) -> None:
         waiting_of = self._waiting_of
         before = waiting_of.get(key, 0)
         waiting_of[key] = before + 1
         self._objects += objects
-        if self._tap is not None:
-            cause = self._tap.emit(
-                "queue.enqueued", self.name, key, type_, version, len(waiting_of), len(self._items) + 1,
-                self._objects, not before, cause,
-            )  # fmt: skip
+        now = self._now()
+        tap = self._tap
+        if tap is not None:
+            led_here, cause = cause, tap.next_seq()
+            tap.append((
+                cause, now, "queue.enqueued", self.name, get_ident(), key, type_._value_, version, len(waiting_of),
+                len(self._items) + 1, self._objects, not before, led_here,
+            ))  # fmt: skip
         self._keys.append(key)
-        self._items.append(_new_delta(Delta, (type_, obj, self._now(), cause)))
+        self._items.append(_new_delta(Delta, (type_, obj, now, cause)))
         if self._waiting:
             self._wake()
 
@@ -229,7 +224,8 @@ class RealFIFO(QueueCore):
         self, process: ProcessFunc, process_batch: ProcessBatchFunc | None = None, *, block: bool = True
     ) -> bool:
         """Process the next delta, or with `process_batch` the next ones of other keys. See `Queue.pop`."""
-        self._writing.give_way()
+        if self._awaited() or self._writing.passed_over:
+            self._writing.give_way()
         with self._lock:
             if not self._items and not self._await_work(block):
                 return False
@@ -239,11 +235,14 @@ class RealFIFO(QueueCore):
                 deltas, why = [self._take()], "single"
             else:
                 deltas, why = self._take_batch()
-            if self._tap is not None:
-                self._tap.emit(
-                    "queue.popped", self.name, key, len(deltas), len(deltas), why, is_initial,
-                    self._now() - deltas[0].at, *self.depth(), deltas[0].cause,
-                )  # fmt: skip
+            tap = self._tap
+            if tap is not None:
+                now = self._now()
+                tap.append((
+                    tap.next_seq(), now, "queue.popped", self.name, get_ident(), key, len(deltas), len(deltas), why,
+                    is_initial, now - deltas[0].at, len(self._waiting_of), len(self._items), self._objects,
+                    deltas[0].cause,
+                ))  # fmt: skip
             function = process if process_batch is None or len(deltas) == 1 else process_batch
             try:
                 self._run_maybe_unlocked(function, deltas, is_initial, key)
@@ -255,12 +254,13 @@ class RealFIFO(QueueCore):
         self, function: Callable[[Any, bool], None], deltas: list[Delta], is_initial: bool, key: str
     ) -> None:
         """Let go of the lock while processing, unless too much waits: then the writers must (RQ-12)."""
+        waiting = len(self._waiting_of)
         if not self._unlocks or len(self._items) >= 2 * self._batch_size:
-            self._run(function, deltas, is_initial, key)
+            self._run(function, deltas, is_initial, key, waiting)
             return
         self._lock.release()
         try:
-            self._run(function, deltas, is_initial, key)
+            self._run(function, deltas, is_initial, key, waiting)
         finally:
             self._lock.acquire()
 

@@ -111,7 +111,8 @@ def soak(events: int, every: int, seed: int, say: Callable[[str], None] = print)
                 f"seed {seed}: the cache is not the storage after {events} events and {dict(faults)}")
             say(
                 f"cache == storage: {len(_stored(server))} objects after {events:,} events; faults {dict(faults)}; "
-                f"callbacks {dict(calls)}; {server.log.count()} requests; {len(server.faults.history())} strikes; {time.monotonic() - began:.0f} s"
+                f"callbacks {dict(calls)}; {server.log.count()} requests; {len(server.faults.history())} strikes; "
+                f"{time.monotonic() - began:.0f} s"
             )
         finally:
             factory.shutdown()

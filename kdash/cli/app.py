@@ -8,12 +8,18 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
+from kdash.cli.bench import bench
 from kdash.cli.dashboard import dashboard
 from kdash.cli.demo import demo
+from kdash.cli.doctor import doctor
 from kdash.cli.failure import FAILED, FINE, INTERRUPTED, USAGE, CommandFailed
+from kdash.cli.info import info
+from kdash.cli.settings import Settings, bind_environment, load_settings, option_names
 from kdash.cli.snapshot import snapshot
 from kdash.cli.trace import trace
 from kdash.probe.text import shorten
@@ -60,29 +66,43 @@ def _first_word(args: Sequence[str]) -> int | None:
 
 @click.group(cls=DashboardByDefault, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="kdash", message="kdash %(version)s (not kdash-rs)")
-def app() -> None:
+@click.pass_context
+def app(ctx: click.Context) -> None:
     """See the inside of a Kubernetes informer while it works.
 
     `kdash pods` opens the dashboard on the cluster that kubectl would use, `kdash demo` on an embedded API
     server. `kdash pods --help` lists the dashboard's options. kdash only reads: it gets, lists and watches.
     """
+    settings = ctx.find_object(Settings)
+    if settings is not None and settings.problem and ctx.invoked_subcommand not in _THAT_TELL:
+        raise CommandFailed(settings.problem, USAGE)
 
 
-for _command in (dashboard, demo, snapshot, trace):
+_THAT_TELL = ("info", "doctor")
+_COMMANDS = (dashboard, bench, demo, doctor, info, snapshot, trace)
+for _command in _COMMANDS:
     app.add_command(_command)
+_SETTINGS = option_names((dashboard, demo))
+bind_environment(_COMMANDS, _SETTINGS)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
     logging.getLogger("kdash").addHandler(logging.NullHandler())  # else warnings would be written over the screen
+    from kdash.ui.files import config_folder
+
+    settings = load_settings(_SETTINGS, Path.cwd(), config_folder())
+    defaults = settings.default_map(str(command.name) for command in _COMMANDS)
     try:
-        code = app.main(list(arguments), prog_name="kdash", standalone_mode=False)
+        code = app.main(
+            list(arguments), prog_name="kdash", standalone_mode=False, obj=settings, default_map=defaults
+        )
         sys.stdout.flush()
     except CommandFailed as failure:
         _say(str(failure))
         return failure.exit_code
     except click.ClickException as error:
-        _say_usage(error)
+        _say_usage(error, settings)
         return USAGE if isinstance(error, click.UsageError) else FAILED
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -98,8 +118,13 @@ def _say(sentence: str) -> None:
     click.echo(f"kdash: {shorten(sentence, 800)}", err=True)
 
 
-def _say_usage(error: click.ClickException) -> None:
+def _say_usage(error: click.ClickException, settings: Settings) -> None:
     sentence = error.format_message().rstrip()
+    if isinstance(error, click.BadParameter) and error.ctx is not None and error.param is not None:
+        name = str(error.param.name)
+        if error.ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP and name in settings.origins:
+            _say(f"{settings.origins[name]}: {sentence}")
+            return
     if isinstance(error, click.UsageError) and error.ctx is not None:
         path = error.ctx.command_path.replace(f" {dashboard.name}", "")
         sentence = f"{sentence.rstrip('.')}; {path} --help tells what there is"

@@ -48,7 +48,12 @@ def show(observation: LiveObservation, options: UiOptions) -> int:
             "the dashboard needs a terminal as its input and output; in a pipe use kdash snapshot or kdash trace", USAGE
         )
     gc.disable()  # until the first paint, see KdashApp
-    from kdash.ui import run_dashboard
+    from kdash.ui import run_dashboard, theme_problem
+
+    problem = theme_problem(options)
+    if problem:
+        observation.stop()
+        raise CommandFailed(problem, USAGE)
 
     try:
         code = run_dashboard(observation, options)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kdash.cli.failure import USAGE, CommandFailed
+from kdash.cli.settings import Settings
 from kdash.observe.handlers import HandlerSpec, default_handlers, parse_handler
 from kdash.observe.parse import BadValue, parse_duration, parse_resources
 
@@ -126,6 +128,7 @@ ui_options = _several(
     click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),
     click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
     click.option("--reduced-motion", is_flag=True, help="No animation, countdowns as text."),
+    click.option("--gentle", is_flag=True, help="Ask before every key that makes requests."),
 )  # fmt: skip
 
 def resource_option(command: F) -> F:
@@ -243,6 +246,7 @@ def given(values: dict[str, Any]) -> Given:
 def ui_options_of(values: dict[str, Any]) -> UiOptions:
     """What the screen is told."""
     from kdash.observe.door import UiOptions
+    from kdash.ui.files import config_folder
 
     return UiOptions(
         refresh_hz=values["refresh"],
@@ -250,4 +254,22 @@ def ui_options_of(values: dict[str, Any]) -> UiOptions:
         ascii=True if values["ascii_only"] else None,
         mouse=not values["no_mouse"],
         reduced_motion=values["reduced_motion"],
+        gentle=values["gentle"],
+        keys=_own_keys(),
+        themes=config_folder() / "themes",
     )
+
+
+def _own_keys() -> dict[str, tuple[str, ...]]:
+    """The [keys] table of the settings, checked. Raises `CommandFailed`."""
+    from kdash.ui.actions import ACTIONS
+    from kdash.ui.keys import BadKeys, own_keys
+
+    ctx = click.get_current_context(silent=True)
+    settings = None if ctx is None else ctx.find_object(Settings)
+    if settings is None or not settings.keys:
+        return {}
+    try:
+        return own_keys(settings.keys, [(action.id, action.keys) for action in ACTIONS])
+    except BadKeys as error:
+        raise CommandFailed(f"{settings.keys_from}: [keys]: {error}", USAGE) from None

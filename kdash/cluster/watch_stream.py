@@ -13,7 +13,7 @@ parsed in general.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -79,22 +79,43 @@ class EventDecoder:
                 if len(self._cut) > _LONGEST_LINE:
                     append(self._reject("a line of the stream has no end", len(self._cut)))
             else:
-                *lines, rest = piece.split(b"\n")
-                if self._cut:
-                    lines[0] = bytes(self._cut) + lines[0]
-                    self._cut = bytearray()
-                if rest:
-                    self._cut += rest
-                for line in lines:
-                    if line and not line.isspace():
-                        append(decode(line))
-                    if self.broken:
-                        break
+                self._feed_lines(piece, at, append)
             if self.broken:
                 break
         if self.broken:
             self._cut.clear()
         return events
+
+    def _feed_lines(self, piece: bytes, at: int, append: Callable[[WatchEvent], None]) -> None:
+        """Several lines in one piece, the first of which ends at `at`; `find`, unlike `split`, is quick."""
+        start, find = 0, piece.find
+        if self._cut:
+            line = bytes(self._cut) + piece[:at]
+            self._cut = bytearray()
+            if not line.isspace():
+                append(self._decode(line))
+            start, at = at + 1, find(b"\n", at + 1)
+        while at >= 0 and not self.broken:
+            if at > start:
+                event = self._decode_within(piece, start, at)
+                if event is not None:
+                    append(event)
+            start, at = at + 1, find(b"\n", at + 1)
+        if start < len(piece) and not self.broken:
+            self._cut += piece[start:]
+
+    def _decode_within(self, piece: bytes, start: int, end: int) -> WatchEvent | None:
+        """The event of the line from `start` to `end`, without a copy of the line; None for a blank one."""
+        known = _PREFIXES.get(piece[start + _FIRST_LETTER_AT]) if end - start > _FIRST_LETTER_AT else None
+        if known is not None and piece.startswith(known[1], start) and piece[end - 2 : end] == b"}}":
+            try:
+                obj = _from_bytes(piece[start + known[2] : end - 1])
+            except DecodeError:
+                return self._decode(piece[start:end])  # says what is wrong, or that nothing is
+            if obj.kind:
+                return _new_event(WatchEvent, (known[0], obj, None, end - start, False))
+        line = piece[start:end]
+        return None if line.isspace() else self._decode(line)
 
     def end(self) -> list[WatchEvent]:
         """The event in a last line that lacks only its newline, if there is one; a cut line is dropped."""

@@ -196,7 +196,7 @@ class RingTap:
         out: list[Record] = []
         pop = self._ring.popleft
         try:
-            out.extend(pop() for _ in range(min(limit, len(self._ring))))
+            out.extend(itertools.starmap(pop, itertools.repeat((), min(limit, len(self._ring)))))
         except IndexError:  # the ring was shorter than it said: another drop came in between
             pass
         if out:

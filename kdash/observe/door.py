@@ -8,13 +8,14 @@ Any thread may call any method.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from kdash.probe.objects import ObjectRef
 from kdash.probe.snapshot import AdviceView, ChangeView, Snapshot, VersionView
 
-__all__ = ["Observation", "Outcome", "UiOptions"]
+__all__ = ["Observation", "Outcome", "ScopeView", "UiOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,28 @@ class UiOptions:
     """Only ASCII characters; None: when the locale is not UTF-8."""
     mouse: bool = True
     reduced_motion: bool = False
+    gentle: bool = False
+    """Ask before every order that makes requests."""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Keys of the user's own choice: action id to Textual's names of the keys; `()` frees it of keys."""
+    themes: Path | None = None
+    """The folder of the user's own themes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeView:
+    """What is observed, and what else could be."""
+
+    resources: tuple[str, ...] = ()
+    namespace: str = ""
+    """"" when all namespaces are."""
+    all_namespaces: bool = False
+    label_selector: str = ""
+    field_selector: str = ""
+    context: str = ""
+    namespaces: tuple[str, ...] = ()
+    """Those that have been seen; the server is not asked."""
+    contexts: tuple[str, ...] = ()
 
 
 class Observation(Protocol):
@@ -81,7 +104,32 @@ class Observation(Protocol):
 
     def remove_handler(self, name: str) -> Outcome: ...
 
+    def register_again(self, handler: str, period_s: float) -> Outcome:
+        """Give a handler another resync period the way client-go would: it leaves and joins again."""
+
+    def set_slow_limit(self, limit_s: float, handler: str | None = None) -> Outcome:
+        """From which run time calls count as slow; `handler=None`: of every handler."""
+
+    def reset_figures(self, which: str) -> Outcome:
+        """Begin `latency` (the handlers' distributions) or `peak` (the queue's) anew."""
+
     def set_queue(self, engine: str) -> Outcome: ...
+
+    # what is observed ------------------------------------------------------------------------------------
+
+    def scope(self) -> ScopeView: ...
+
+    def set_scope(
+        self, resources: tuple[str, ...] | None = None, namespace: str | None = None,
+        all_namespaces: bool | None = None, label_selector: str | None = None, field_selector: str | None = None,
+    ) -> Outcome:
+        """Observe something else on the same server; None leaves that part as it is. The informers start anew."""
+
+    def set_context(self, name: str) -> Outcome:
+        """Leave this server for the one of another kubeconfig context; from the demo to a real cluster, too."""
+
+    def labels(self, ref: ObjectRef) -> Mapping[str, str]:
+        """The cached object's labels; empty when it is not cached."""
 
     def reload_handler(self, name: str) -> Outcome:
         """Load a handler of the user's own anew; it leaves and joins again, with a replay of the cache."""

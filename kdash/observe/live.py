@@ -11,19 +11,19 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.tap import RingTap, Tap
-from kdash.observe.chaos import cause, change_something, menu
-from kdash.observe.door import Outcome
 from kdash.observe.failures import is_final, state_of_failure
 from kdash.observe.handlers import HandlerSpec, default_handlers, make_handler
 from kdash.observe.microscope import Microscope
+from kdash.observe.order_door import OrderDoor
 from kdash.observe.orders import Orders
 from kdash.observe.redact import redacted
+from kdash.observe.scope import Contexts, Scoping
 from kdash.observe.summary import summary_of
 from kdash.observe.watched_handler import WatchedHandler
 from kdash.probe.build import Source, build
@@ -76,12 +76,12 @@ class Wanted:
     """Changes every object before it is queued."""
 
 
-class LiveObservation:
+class LiveObservation(OrderDoor):
     """Observes resources of one API server."""
 
     def __init__(
         self, connect: Connector, wanted: Wanted, *, name: str = "", demo: DemoHost | None = None,
-        banner: str = "", clock: Clock | None = None,
+        banner: str = "", clock: Clock | None = None, contexts: Contexts | None = None,
     ) -> None:
         self.is_demo = demo is not None
         self.demo = demo
@@ -101,7 +101,9 @@ class LiveObservation:
         self._summaries: dict[ObjectRef, tuple[str, str]] = {}
         self._threads: list[threading.Thread] = []
         self._rng = random.Random(wanted.seed)
+        self._attempt = threading.Event()  # set: the present attempt to connect is given up
         self.orders = Orders(self)
+        self.scoping = Scoping(self, contexts)
         self.microscope = Microscope(self)
         self._metrics: MetricsServer | None = None
 
@@ -133,6 +135,7 @@ class LiveObservation:
     def stop(self, timeout_s: float = 1.0) -> None:
         until = self.now() + timeout_s
         self.stopping.set()
+        self._attempt.set()
         with self._lock:
             client, factory = self.client, self.factory
         if client is not None:
@@ -161,6 +164,10 @@ class LiveObservation:
         self.tap.emit("cache.read", ref.informer, "object", 1)
         return redacted(obj.to_dict())
 
+    def labels(self, ref: ObjectRef) -> Mapping[str, str]:
+        obj = self._cached(ref)
+        return {} if obj is None else obj.labels
+
     def summary(self, ref: ObjectRef) -> str:
         known = self._summaries.get(ref)
         row = self.objects.get(ref)
@@ -176,39 +183,6 @@ class LiveObservation:
             self._summaries.clear()
         self._summaries[ref] = (obj.resource_version, words)
         return words
-
-    def resync_now(self, handler: str | None = None) -> Outcome:
-        return self.orders.resync_now(handler)
-
-    def relist(self) -> Outcome:
-        return self.orders.relist()
-
-    def rewatch(self) -> Outcome:
-        return self.orders.rewatch()
-
-    def set_resync_period(self, period_s: float, handler: str | None = None) -> Outcome:
-        return self.orders.set_resync_period(period_s, handler)
-
-    def add_handler(self, name: str, delay_s: float = 0.0, period_s: float | None = None) -> Outcome:
-        return self.orders.add_handler(HandlerSpec(name, delay_s, period_s=period_s))
-
-    def remove_handler(self, name: str) -> Outcome:
-        return self.orders.remove_handler(name)
-
-    def set_queue(self, engine: str) -> Outcome:
-        return self.orders.set_queue(engine)
-
-    def reload_handler(self, name: str) -> Outcome:
-        return self.microscope.reload_handler(name)
-
-    def hold(self, stage: str = "all") -> Outcome:
-        return self.microscope.hold(stage)
-
-    def step(self, stage: str = "auto", handler: str | None = None) -> Outcome:
-        return self.microscope.step(stage, handler)
-
-    def release(self) -> Outcome:
-        return self.microscope.release()
 
     def history(self, ref: ObjectRef) -> tuple[VersionView, ...]:
         return self.microscope.history(ref)
@@ -229,18 +203,6 @@ class LiveObservation:
         self._metrics = MetricsServer(self.snapshot, port)
         self.recorder.note(f"metrics at {self._metrics.url}")
         return self._metrics.url
-
-    def demo_change(self, ref: ObjectRef | None = None) -> Outcome:
-        """Change a pod of the demo, this one if it is given; refused on a cluster."""
-        return self.orders.log(change_something(self.demo, ref))
-
-    def demo_fault(self, name: str) -> Outcome:
-        """Make the demo server misbehave, as `kdash demo --fault`; refused on a cluster."""
-        return self.orders.log(cause(self.demo, name))
-
-    def demo_menu(self) -> Mapping[str, str]:
-        """The faults there are, each with a sentence."""
-        return menu() if self.demo is not None else {}
 
     # what the orders need --------------------------------------------------------------------------------
 
@@ -268,14 +230,50 @@ class LiveObservation:
 
     def restart(self, engine: str) -> None:
         """Stop the informers and start new ones with another queue; the caches are fetched anew."""
+        if self._end_informers():
+            self.wanted = replace(self.wanted, queue=engine)
+            self._observe()
+
+    def observe_instead(self, wanted: Wanted, infos: list[ResourceInfo]) -> None:
+        """Stop the informers and start those of other resources, another namespace or selector."""
+        if self._end_informers():
+            self.wanted, kept = wanted, {info.name for info in infos}
+            self._forget(name for name in [info.name for info in self._infos] if name not in kept)
+            self._infos = infos
+            self._observe()
+
+    def connect_instead(self, connect: Connector, wanted: Wanted, name: str) -> None:
+        """Leave this server for another one."""
+        self._attempt.set()
+        self._end_informers()
         with self._lock:
-            factory = self.factory
-            if factory is None or self.stopping.is_set():
-                return
-            self.factory = None
+            client, self.client = self.client, None
+            self._attempt = threading.Event()
+        if client is not None:
+            client.close()
+        if self.demo is not None:
+            self.demo.stop()
+        self.demo, self.is_demo, self._banner = None, False, ""
+        self._connect, self.wanted, self._name = connect, wanted, name
+        self._connection = StateView("STARTING", "connecting…")
+        self._forget([info.name for info in self._infos])
+        self._infos = []
+        self._connect_until_it_works()
+
+    def _end_informers(self) -> bool:
+        with self._lock:
+            factory, self.factory = self.factory, None
+        if factory is None or self.stopping.is_set():
+            return False
         factory.shutdown(timeout=2.0)
-        self.wanted = replace(self.wanted, queue=engine)
-        self._observe()
+        return True
+
+    def _forget(self, informers: Iterable[str]) -> None:
+        """Once the records of informers that have ended are taken: as if they had never been."""
+        self.stopping.wait(4 * _DRAIN_S)
+        for name in informers:
+            self.recorder.forget(name)
+        self._summaries.clear()
 
     # threads ---------------------------------------------------------------------------------------------
 
@@ -294,12 +292,14 @@ class LiveObservation:
         take(tap.drain())
 
     def _connect_until_it_works(self) -> None:
-        attempt = 0
-        while not self.stopping.is_set():
+        attempt, given_up = 0, self._attempt
+        while not given_up.is_set() and not self.stopping.is_set():
             try:
-                self._connect_once()
+                self._connect_once(given_up)
                 return
             except Exception as error:
+                if given_up.is_set():
+                    return
                 attempt += 1
                 final = is_final(error)
                 pause_s = min(30.0, 0.8 * 2 ** (attempt - 1)) * self._rng.uniform(1.0, 1.5)
@@ -309,13 +309,13 @@ class LiveObservation:
                 )
                 self._connection = state
                 self.recorder.note(state.detail, "ERROR", fold=True)
-                if final or self.stopping.wait(pause_s):
+                if final or given_up.wait(pause_s):
                     return
 
-    def _connect_once(self) -> None:
+    def _connect_once(self, given_up: threading.Event) -> None:
         client = self._connect(self.tap)
         with self._lock:
-            if self.stopping.is_set():
+            if self.stopping.is_set() or given_up.is_set():
                 client.close()
                 return
             self.client = client
@@ -325,6 +325,8 @@ class LiveObservation:
             for info in client.resolve_all(name):
                 if info not in infos:
                     infos.append(info)
+        if given_up.is_set():
+            return
         self._infos = infos
         self.recorder.note(f"connected to {'the demo API server' if self.is_demo else self._name}")
         self._observe()

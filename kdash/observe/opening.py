@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kdash.informer.tap import Tap
 from kdash.observe.demo_server import DemoHost
 from kdash.observe.handlers import default_handlers
-from kdash.observe.live import LiveObservation, Wanted
+from kdash.observe.live import Connector, LiveObservation, Wanted
 
 if TYPE_CHECKING:
     from kdash.cluster.client import ClusterClient
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEMO_RESYNC_S",
     "NO_CLUSTER_BANNER",
+    "KubeContexts",
     "open_cluster",
     "open_cluster_or_demo",
     "open_demo",
@@ -45,15 +46,45 @@ def open_cluster(
 ) -> LiveObservation:
     """Observe the cluster that kubectl would use with the same options."""
 
+    contexts = KubeContexts(kubeconfig, impersonate, impersonate_groups, request_timeout_s)
+
     def connect(tap: Tap) -> ClusterClient:
-        from kdash.cluster import connect as connect_cluster
+        return contexts.connect(tap, context, wanted.namespace)
 
-        return connect_cluster(
-            kubeconfig, context, namespace=wanted.namespace, impersonate=impersonate,
-            impersonate_groups=impersonate_groups, tap=tap, request_timeout_s=request_timeout_s,
+    return LiveObservation(connect, wanted, name=context or "", contexts=contexts)
+
+
+class KubeContexts:
+    """The contexts of the kubeconfig that kubectl would use (see `scope.Contexts`)."""
+
+    def __init__(
+        self, kubeconfig: str | Path | None = None, impersonate: str = "", impersonate_groups: Sequence[str] = (),
+        request_timeout_s: float | None = None,
+    ) -> None:
+        self._kubeconfig = kubeconfig
+        self._impersonate = impersonate
+        self._impersonate_groups = impersonate_groups
+        self._request_timeout_s = request_timeout_s
+
+    def names(self) -> tuple[str, ...]:
+        from kdash.cluster.kubeconfig import load
+
+        explicit = None if self._kubeconfig is None else str(self._kubeconfig)
+        config = load(explicit, os.environ, Path.home())
+        current = config.current_context
+        return (*([current] if current in config.contexts else []), *(n for n in config.contexts if n != current))
+
+    def connector(self, name: str) -> Connector:
+        return lambda tap: self.connect(tap, name)
+
+    def connect(self, tap: Tap, context: str | None, namespace: str | None = None) -> ClusterClient:
+        """Raises `InformerError`s."""
+        from kdash.cluster import connect
+
+        return connect(
+            self._kubeconfig, context, namespace=namespace, impersonate=self._impersonate,
+            impersonate_groups=self._impersonate_groups, tap=tap, request_timeout_s=self._request_timeout_s,
         )  # fmt: skip
-
-    return LiveObservation(connect, wanted, name=context or "")
 
 
 def open_url(url: str, wanted: Wanted, *, name: str = "") -> LiveObservation:
@@ -109,4 +140,4 @@ def open_demo(
 
         return connect_url(host.start().url, tap=tap)
 
-    return LiveObservation(connect, wanted, name="demo", demo=host, banner=banner)
+    return LiveObservation(connect, wanted, name="demo", demo=host, banner=banner, contexts=KubeContexts())

@@ -7,6 +7,7 @@ Contract: no order raises for what a user can cause, and none blocks longer than
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kdash.informer.errors import InformerError
@@ -150,6 +151,50 @@ class Orders:
         if dropped:
             backlog = f"{plural(dropped, 'waiting notification')} dropped"
         return self.log(Outcome(True, f"{name} removed: {backlog}"), "HANDLER")
+
+    def register_again(self, name: str, period_s: float) -> Outcome:
+        """As `set_resync_period`, without the extension: client-go can only remove a handler and add it again."""
+        observation = self._observation
+        spec = next((spec for spec in observation.handlers if spec.name == name), None)
+        if spec is None:
+            return self.log(Outcome(False, self._no_such_handler(self._informers(), name)))
+        if period_s < 0:
+            return Outcome(False, "a resync period cannot be negative; 0 turns the resync off")
+        removed = self.remove_handler(name)
+        if not removed.ok:
+            return removed
+        added = self.add_handler(replace(spec, period_s=period_s))
+        if not added.ok:
+            return added
+        got = [each.effective_period_s for each in _registrations(self._informers(), name)]
+        effective = duration(got[0]) if got and got[0] > 0 else "never"
+        asked = duration(period_s) if period_s else "never"
+        words = f"{name} left and joined again: asked {asked}, gets {effective}, as client-go would give it"
+        return self.log(Outcome(True, words), "HANDLER")
+
+    def set_slow_limit(self, limit_s: float, handler: str | None) -> Outcome:
+        informers = self._informers()
+        if handler is not None and not _registrations(informers, handler):
+            return self.log(Outcome(False, self._no_such_handler(informers, handler)))
+        if limit_s <= 0:
+            return Outcome(False, "a slow limit is a time above 0, such as 100ms")
+        observation = self._observation
+        observation.recorder.set_slow_limit(limit_s, handler)
+        observation.handlers = [
+            replace(spec, slow_limit_s=limit_s) if handler in (None, spec.name) else spec
+            for spec in observation.handlers
+        ]
+        return self.log(Outcome(True, f"{handler or 'every handler'}: slow from {duration(limit_s)} on"), "HANDLER")
+
+    def reset_figures(self, which: str) -> Outcome:
+        recorder = self._observation.recorder
+        if which == "latency":
+            recorder.reset_latency()
+            return self.log(Outcome(True, "the handlers' latencies are counted anew"), "HANDLER")
+        if which == "peak":
+            recorder.reset_peak()
+            return self.log(Outcome(True, "the queue's peak is counted anew"), "QUEUE")
+        return Outcome(False, f"there are no figures {clean(which)}: choose latency or peak")
 
     def _no_such_handler(self, informers: list[SharedIndexInformer], name: str) -> str:
         names = dict.fromkeys(each.name for informer in informers for each in informer.registrations())

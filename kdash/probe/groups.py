@@ -8,7 +8,7 @@ sums are rebuilt when first needed after a change of structure: O(groups), whate
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 __all__ = ["FoldKey", "GroupedKeys", "Row"]
@@ -31,13 +31,14 @@ class Row(NamedTuple):
 class _Group:
     """The keys of one informer in one namespace."""
 
-    __slots__ = ("folded", "gone", "informer", "keys", "namespace", "order", "start")
+    __slots__ = ("dropped", "folded", "gone", "informer", "keys", "namespace", "order", "start")
 
     def __init__(self, order: int, informer: str, namespace: str) -> None:
         self.order = (order, namespace)
         self.informer = informer
         self.namespace = namespace
         self.keys: list[str] = []
+        self.dropped: set[str] = set()  # still in `keys` of a group that is not sorted by key
         self.gone = 0
         self.start = -1  # row of its first object, -1 while folded away
         self.folded = False
@@ -48,10 +49,14 @@ def _order_of(group: _Group) -> tuple[int, str]:
 
 
 class GroupedKeys:
-    """Keys of several informers as numbered rows. `folded` is shared by all views on the same objects."""
+    """Keys of several informers as numbered rows. `folded` is shared by all views on the same objects.
 
-    def __init__(self, folded: set[FoldKey]) -> None:
+    With `by_key=False` the keys of a group stand in the order in which they were put there; new ones at its end.
+    """
+
+    def __init__(self, folded: set[FoldKey], *, by_key: bool = True) -> None:
         self.folded = folded
+        self._by_key = by_key
         self.size = 0
         self._informers: dict[str, int] = {}
         self._groups: dict[tuple[str, str], _Group] = {}
@@ -77,7 +82,9 @@ class GroupedKeys:
             self._groups[informer, namespace] = group
             insort(self._ordered, group, key=_order_of)
         keys = group.keys
-        if not keys or key > keys[-1]:
+        if not self._by_key and key in group.dropped:
+            group.dropped.discard(key)
+        elif not self._by_key or not keys or key > keys[-1]:
             keys.append(key)
         else:
             insort(keys, key)
@@ -88,6 +95,13 @@ class GroupedKeys:
         """Take `key` out; nothing happens when it is not there."""
         group = self._group_of(informer, key)
         if group is None:
+            return
+        if not self._by_key:
+            if key in group.dropped or key not in group.keys:
+                return
+            group.dropped.add(key)
+            self.size -= 1
+            self._dirty = True
             return
         at = bisect_left(group.keys, key)
         if at == len(group.keys) or group.keys[at] != key:
@@ -106,20 +120,34 @@ class GroupedKeys:
             group.gone += change
             self._dirty = True
 
-    def filtered(self, test: Callable[[str], bool], is_gone: Callable[[str, str], bool]) -> GroupedKeys:
-        """A view on the keys that pass `test`, with the same folds."""
-        view = GroupedKeys(self.folded)
+    def groups(self) -> list[tuple[str, str, list[str]]]:
+        """(informer, namespace, its keys in order) of every group; the lists are copies."""
+        return [(group.informer, group.namespace, group.keys[:]) for group in self._ordered]
+
+    def arranged(
+        self, groups: Iterable[tuple[str, str, list[str]]], gone: Mapping[tuple[str, str], int], *, by_key: bool
+    ) -> GroupedKeys:
+        """A view with the same folds on the keys of `groups`, of which `gone` tells how many are deleted."""
+        view = GroupedKeys(self.folded, by_key=by_key)
         view._informers = dict(self._informers)
-        for group in self._ordered:
-            keys = [key for key in group.keys if test(key)]
+        for informer, namespace, keys in groups:
             if keys:
-                copy = _Group(group.order[0], group.informer, group.namespace)
-                copy.keys = keys
-                copy.gone = sum(is_gone(group.informer, key) for key in keys) if group.gone else 0
-                view._groups[group.informer, group.namespace] = copy
-                view._ordered.append(copy)
+                group = _Group(view._informers.setdefault(informer, len(view._informers)), informer, namespace)
+                group.keys, group.gone = keys, gone.get((informer, namespace), 0)
+                view._groups[informer, namespace] = group
+                view._ordered.append(group)
                 view.size += len(keys)
+        view._ordered.sort(key=_order_of)
         return view
+
+    def remove_informer(self, informer: str) -> None:
+        """Forget an informer that has no keys any more."""
+        self._informers.pop(informer, None)
+        for name in [name for name in self._groups if name[0] == informer]:
+            group = self._groups.pop(name)
+            self._ordered.remove(group)
+            self.size -= len(group.keys) - len(group.dropped)
+        self._dirty = True
 
     def touch(self) -> None:
         """Folds changed: number the rows anew."""
@@ -157,6 +185,8 @@ class GroupedKeys:
         group = self._group_of(informer, key)
         if group is None or group.start < 0:
             return None
+        if not self._by_key:
+            return group.start + group.keys.index(key) if key in group.keys else None
         at = bisect_left(group.keys, key)
         if at == len(group.keys) or group.keys[at] != key:
             return None
@@ -180,6 +210,12 @@ class GroupedKeys:
         with_kinds = len(self._informers) > 1
         row = 0
         by_informer: dict[str, list[_Group]] = {name: [] for name in self._informers}
+        for group in [group for group in self._ordered if group.dropped]:
+            group.keys = [key for key in group.keys if key not in group.dropped]
+            group.dropped.clear()
+            if not group.keys:
+                del self._groups[group.informer, group.namespace]
+                self._ordered.remove(group)
         for group in self._ordered:
             by_informer[group.informer].append(group)
         for informer, groups in by_informer.items():

@@ -10,59 +10,26 @@ here holds an object of the cache: rows are scalars from the tap's records.
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
-import msgspec
-
-from kdash.probe.filters import key_filter
-from kdash.probe.groups import FoldKey, GroupedKeys, Row
+from kdash.probe.filters import ObjectTest, object_filter
+from kdash.probe.groups import FoldKey, GroupedKeys
+from kdash.probe.rows import ObjectRef, ObjectRow, RowRef, displayed
 from kdash.probe.text import clean
 
-__all__ = ["ObjectIndex", "ObjectRef", "ObjectRow", "RowRef"]
+__all__ = ["ORDERS", "ObjectIndex", "ObjectRef", "ObjectRow", "RowRef"]
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectRef:
-    """Names one cached object."""
-
-    informer: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class RowRef:
-    """What stands in one row of the tree: level 0 kind, 1 namespace, 2 object. Names are safe to display."""
-
-    level: int
-    informer: str
-    namespace: str
-    name: str
-    count: int = 0
-    """Objects below a header row."""
-    folded: bool = False
-    key: str = ""
-    """The key as the server wrote it; it differs from namespace/name only for hostile names."""
-
-    @property
-    def ref(self) -> ObjectRef:
-        if self.key:
-            return ObjectRef(self.informer, self.key)
-        return ObjectRef(self.informer, f"{self.namespace}/{self.name}" if self.namespace else self.name)
-
-
-class ObjectRow(msgspec.Struct, gc=False):
-    """What is known of one object without decoding it; mutable, owned by the recorder."""
-
-    resource_version: str
-    updates: int
-    changed_at: float
-    mark: str
-    """`new`, `changed`, `same`, `gone` or `resync` (what touched it last)."""
-    size: int
-    uid_changed: bool = False
+ORDERS: dict[str, Callable[[ObjectRow], float]] = {
+    "seen": lambda row: -row.changed_at,
+    "updates": lambda row: -row.updates,
+    "rv": lambda row: -int(row.resource_version) if row.resource_version.isdigit() else 0,
+    "size": lambda row: -row.size,
+}
+"""Orders of the objects within their namespace beside "name": the newest, most or largest first."""
+_NO_ROW = ObjectRow("", 0, 0.0, "gone", 0)
 
 
 class ObjectIndex:
@@ -75,10 +42,16 @@ class ObjectIndex:
         self._folded: set[FoldKey] = set()
         self._all = GroupedKeys(self._folded)
         self._shown = self._all
-        self._filter: Callable[[str], bool] | None = None
+        self._filter: ObjectTest | None = None
+        self._labels_of: Callable[[ObjectRef], Mapping[str, str]] | None = None
+        self._wish = 0  # moves with every new filter or order
+        self._journal: list[tuple[str, str, bool]] | None = None  # changes of structure while a view is being made
+        self._arranging = threading.Lock()  # held while a view is made; taken before _lock
         self._gone: deque[tuple[float, str, str]] = deque()
         self._gone_of: dict[str, int] = {}
         self.filter_text = ""
+        self.order = "name"
+        """`name` or one of `ORDERS`."""
         self.version = 0
         """Moves whenever rows appear, vanish or move."""
 
@@ -102,6 +75,16 @@ class ObjectIndex:
             self._gone = deque(entry for entry in self._gone if entry[1] != informer)
             self.version += 1
 
+    def remove_informer(self, informer: str) -> None:
+        """Forget an informer that is observed no more."""
+        with self._lock:
+            self.drop_informer(informer)
+            self._rows.pop(informer, None)
+            self._gone_of.pop(informer, None)
+            for view in self._views():
+                view.remove_informer(informer)
+            self.version += 1
+
     def rows_of(self, informer: str) -> dict[str, ObjectRow]:
         """The rows of one informer, for the recorder's fast path: rows in it may be changed, not added."""
         rows = self._rows.get(informer)
@@ -118,8 +101,10 @@ class ObjectIndex:
             with self._lock:
                 self._rows[informer][key] = ObjectRow(version, 0, at, mark, size, uid_changed)
                 self._all.add(informer, key)
-                if self._shown is not self._all and self._filter is not None and self._filter(key):
+                if self._shown is not self._all and self._passes(self._filter, informer, key):
                     self._shown.add(informer, key)
+                if self._journal is not None:
+                    self._journal.append((informer, key, True))
                 self.version += 1
             return
         if row.mark == "gone":
@@ -181,6 +166,8 @@ class ObjectIndex:
             if gone:
                 view.count_gone(informer, key, -1)
             view.remove(informer, key)
+        if self._journal is not None:
+            self._journal.append((informer, key, False))
 
     def _views(self) -> Sequence[GroupedKeys]:
         return (self._all,) if self._shown is self._all else (self._all, self._shown)
@@ -227,13 +214,13 @@ class ObjectIndex:
         with self._lock:
             if not 0 <= index < self._shown.total:
                 raise IndexError(f"row {index} of {self._shown.total}")
-            return _displayed(self._shown.row(index))
+            return displayed(self._shown.row(index))
 
     def rows(self, start: int, count: int) -> list[RowRef]:
         """Up to `count` rows from `start`, all of one moment."""
         with self._lock:
             end = min(start + count, self._shown.total)
-            return [_displayed(self._shown.row(index)) for index in range(max(start, 0), end)]
+            return [displayed(self._shown.row(index)) for index in range(max(start, 0), end)]
 
     def get(self, ref: ObjectRef) -> ObjectRow | None:
         """What is known of one object; None when it is neither cached nor just deleted."""
@@ -271,22 +258,101 @@ class ObjectIndex:
                 view.touch()
             self.version += 1
 
-    def set_filter(self, text: str) -> None:
-        """Show only objects whose `namespace/name` fits `text` (see `filters.key_filter`); "" shows all."""
-        test = key_filter(text)
+    def set_filter(self, text: str, labels_of: Callable[[ObjectRef], Mapping[str, str]] | None = None) -> None:
+        """Show only the objects that fit `text` (see `filters`); "" shows all. Raises `BadFilter`.
+
+        `labels_of` is asked for every object when the filter names labels: 10 µs each, so use a thread for many.
+        """
+        test = object_filter(text)
         with self._lock:
             self.filter_text = text.strip() if test else ""
-            self._filter = test
-            self._shown = self._all
+            self._filter, self._labels_of = test, labels_of
+            self._wish += 1
+        self.arrange()
+
+    def set_order(self, order: str) -> None:
+        """Order the objects of each namespace by `name` or by one of `ORDERS`. Raises `KeyError`."""
+        if order != "name":
+            ORDERS[order]
+        with self._lock:
+            self.order = order
+            self._wish += 1
+        self.arrange()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether filter or order depend on what changes: then `arrange` now and then."""
+        return self.order != "name" or (self._filter is not None and self._filter.is_live)
+
+    def arrange(self) -> None:
+        """Apply filter and order to the objects as they are now; gives way to a newer wish."""
+        with self._arranging:
+            with self._lock:
+                wish, test, order = self._wish, self._filter, self.order
+                if test is None and order == "name":
+                    self._shown = self._all
+                    self.version += 1
+                    return
+                self._journal = []
+                groups = self._all.groups()
+            try:
+                made = self._made(groups, test, order, wish)
+                with self._lock:
+                    if made is not None and wish == self._wish:
+                        self._publish(made, test, order)
+            finally:
+                self._journal = None
+
+    def _made(
+        self, groups: list[tuple[str, str, list[str]]], test: ObjectTest | None, order: str, wish: int
+    ) -> list[tuple[str, str, list[str]]] | None:
+        """The keys that pass, in their order; None when something else is wished meanwhile."""
+        made = []
+        for informer, namespace, keys in groups:
             if test is not None:
-                rows = self._rows
-                self._shown = self._all.filtered(test, lambda name, key: rows[name][key].mark == "gone")
-            self.version += 1
+                passed = []
+                for key in keys:
+                    if self._passes(test, informer, key):
+                        passed.append(key)
+                    if wish != self._wish:
+                        return None
+                keys = passed
+            if order != "name":
+                rows, weight = self._rows.get(informer, {}), ORDERS[order]
+                keys.sort(key=lambda key: weight(rows.get(key, _NO_ROW)))
+            made.append((informer, namespace, keys))
+        return made
 
+    def _publish(self, groups: list[tuple[str, str, list[str]]], test: ObjectTest | None, order: str) -> None:
+        """Show `groups`, brought up to date with what came and went while they were made."""
+        buried = {(name, key) for _, name, key in self._gone
+                  if (row := self._rows.get(name, {}).get(key)) is not None and row.mark == "gone"
+                  and self._passes(test, name, key)}
+        gone = Counter((name, key.partition("/")[0] if "/" in key else "") for name, key in buried)
+        view = self._all.arranged(groups, gone, by_key=order == "name")
+        for informer, key, added in self._journal or ():
+            if not added:
+                view.remove(informer, key)
+            elif self._passes(test, informer, key):
+                view.remove(informer, key)
+                view.add(informer, key)
+        self._shown = view
+        self.version += 1
 
-def _displayed(row: Row) -> RowRef:
-    level, informer, namespace, key, count, folded = row
-    if level == 2:
-        name = key[len(namespace) + 1 :] if namespace else key
-        return RowRef(2, informer, clean(namespace), clean(name), key=key)
-    return RowRef(level, informer, clean(namespace), "", count, folded, key=namespace)
+    def _passes(self, test: ObjectTest | None, informer: str, key: str) -> bool:
+        if test is None:
+            return True
+        if test.key is not None and not test.key(key):
+            return False
+        if test.row is not None:
+            row = self._rows.get(informer, {}).get(key)
+            if row is None or not test.row(row.resource_version, row.mark):
+                return False
+        if test.labels is None:
+            return True
+        return self._labels_of is not None and test.labels(self._labels_of(ObjectRef(informer, key)))
+
+    def namespaces(self, limit: int) -> list[str]:
+        """The namespaces of the objects, sorted; `limit` at most."""
+        with self._lock:
+            return sorted({clean(name[1]) for name in self._all.folds() if name[1]})[:limit]

@@ -95,6 +95,32 @@ class Recorder:
             for state in self.handlers.handlers.values():
                 state.reset_latency()
 
+    def reset_peak(self) -> None:
+        """Begin the queues' peaks anew."""
+        with self.lock:
+            for queue in self.queues.queues.values():
+                queue.peak_keys = queue.peak_objects = 0
+
+    def set_slow_limit(self, limit_s: float, handler: str | None = None) -> None:
+        """From which run time calls count as slow: of one handler, or of every one."""
+        with self.lock:
+            if handler is None:
+                self.lines.slow_limit_s = self.handlers.slow_limit_s = limit_s
+            for (_, name), state in self.handlers.handlers.items():
+                if handler is None:
+                    state.slow_limit_s = None
+                elif name == handler:
+                    state.slow_limit_s = limit_s
+
+    def forget(self, name: str) -> None:
+        """An informer is gone for good; its requests and its lines in the log stay."""
+        with self.lock:
+            self.informers.states.pop(name, None)
+            self.resync.clocks.pop(name, None)
+            self.queues.queues.pop(name, None)
+            self.handlers.drop_informer(name)
+            self.objects.remove_informer(name)
+
     # the drain thread ------------------------------------------------------------------------------------
 
     def take(self, records: Sequence[Record]) -> None:

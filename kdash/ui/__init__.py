@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kdash.observe.door import Observation, UiOptions
 
-__all__ = ["run_dashboard"]
+__all__ = ["run_dashboard", "theme_problem"]
 
 
 def run_dashboard(observation: Observation, options: UiOptions) -> int:
@@ -21,3 +21,18 @@ def run_dashboard(observation: Observation, options: UiOptions) -> int:
     from kdash.ui.app import KdashApp
 
     return KdashApp(observation, options).show()
+
+
+def theme_problem(options: UiOptions) -> str:
+    """What is wrong with the theme that was asked for; "" when there is such a theme."""
+    import difflib
+
+    from kdash.ui.themes import THEMES
+
+    wanted = options.theme
+    own = options.themes / f"{wanted}.toml" if options.themes is not None else None
+    if wanted is None or wanted in THEMES or (own is not None and own.is_file()):
+        return ""
+    near = difflib.get_close_matches(wanted, THEMES, 1)
+    hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(THEMES)}"
+    return f'there is no theme "{wanted[:40]}"{hint}'

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-__all__ = ["ACTIONS", "GROUPS", "Action", "markdown_table"]
+from kdash.ui.keys import key_name
+
+__all__ = ["ACTIONS", "GROUPS", "Action", "actions_for", "markdown_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,151 +19,149 @@ class Action:
 
     id: str
     keys: tuple[str, ...]
-    """Textual's key names; the first is the one that is shown."""
-    label: str
-    """For the footer; "" is not shown there."""
+    """Textual's key names; the first is the one that is shown. () is reached through the palette only."""
     help: str
     group: str
+    label: str = ""
+    """For the footer; "" is not shown there."""
     command: str = ""
     """How the palette calls it, e.g. `resync`; "" is not in the palette."""
+    usage: str = ""
+    """Arguments of the command; in brackets what may be left out."""
     extension: bool = False
     """client-go has no such thing."""
     panes: tuple[str, ...] = ()
     """Where it has a meaning; () is everywhere."""
+    needs: str = ""
+    """What it needs to be available: see `availability`."""
 
 
-GROUPS = ("informer", "look", "move", "panes", "kdash")
+GROUPS = ("resync", "watch", "queue", "handlers", "look", "go", "scope", "demo", "view", "panes", "move", "kdash")
+_NAMES = ("pipeline", "objects", "queue", "resync", "handlers", "api", "events")
+_HANDS = ("resync", "handlers")
+_TREE = ("objects",)
+_LOG = ("events",)
 
 ACTIONS: tuple[Action, ...] = (
-    Action(
-        "resync",
-        ("r",),
-        "resync",
-        "replay the cache to the handlers that resync: 0 requests",
-        "informer",
-        "resync",
-        True,
-    ),
-    Action(
-        "rewatch",
-        ("W",),
-        "rewatch",
-        "close the watch and open it again from the last version: 1 request",
-        "informer",
-        "rewatch",
-        True,
-    ),
-    Action(
-        "relist", ("R", "ctrl+r"), "relist", "fetch the whole state anew from the server", "informer", "relist", True
-    ),
-    Action(
-        "hold",
-        ("s",),
-        "hold",
-        "hold the pipeline at a gate before pop and before the handlers; the API side goes on",
-        "informer",
-        "hold",
-        True,
-    ),
-    Action("step", ("n",), "", "held: let one entry through, stage by stage", "informer", "step", True),
-    Action("release", ("full_stop",), "", "let everything go on", "informer", "release", True),
-    Action("advice", ("a",), "", "advice: what is wrong with this informer, and what to do", "look", "advice"),
-    Action("change", ("x",), "", "demo: change the selected pod, or anything", "informer", "change"),
-    Action("chaos", ("X",), "", "demo: the fault menu: 410, resets, slow pages, lost events, …", "informer", "chaos"),
-    Action(
-        "period_double", ("plus",), "period", "double the resync period (of the selected handler)", "informer", "", True
-    ),
-    Action("period_halve", ("minus",), "", "halve the resync period (of the selected handler)", "informer", "", True),
-    Action("period_set", ("equals_sign",), "", "type a resync period: 30s, 5m, 0 for never", "informer", "", True),
-    Action(
-        "queue",
-        ("Q",),
-        "",
-        "next queue engine: DeltaFIFO, RealFIFO, atomic RealFIFO (restarts the informer)",
-        "informer",
-        "queue",
-    ),
-    Action(
-        "drill",
-        ("enter",),
-        "",
-        "YAML of the cached object, from the cache; on a header: fold",
-        "look",
-        panes=("objects",),
-    ),
-    Action("yaml", ("y",), "", "YAML of the cached object", "look", "yaml"),
-    Action("diff", ("d",), "", "what its last update changed, path by path", "look", "diff"),
-    Action(
-        "history",
-        ("v",),
-        "",
-        "the object's last versions: when, by which event, through which handlers",
-        "look",
-        "history",
-    ),
-    Action("older", ("left_square_bracket",), "", "Inspect: an older version", "look"),
-    Action("newer", ("right_square_bracket",), "", "Inspect: a newer version", "look"),
-    Action(
-        "filter",
-        ("slash",),
-        "filter",
-        "filter the focused pane: text, !not, ns:dev; events also ev:watch h:audit rv>118",
-        "look",
-        "filter",
-    ),
-    Action("pause", ("p",), "pause", "freeze the display; data is still collected", "look", "pause"),
-    Action("copy", ("c",), "", "copy the selected object's key", "look", "copy"),
-    Action("time", ("t",), "", "times or ages in the event log", "look", "time", panes=("events",)),
-    Action("theme", ("T",), "", "next theme", "look", "theme"),
-    Action("mark", ("m",), "", "mark or unmark an event", "look", panes=("events",)),
-    Action("next_mark", ("b",), "", "to the next marked event", "look", panes=("events",)),
-    Action("up", ("up", "k"), "", "up", "move"),
-    Action("down", ("down", "j"), "", "down", "move"),
-    Action("page_up", ("pageup",), "", "a page up", "move"),
-    Action("page_down", ("pagedown",), "", "a page down", "move"),
-    Action("top", ("g", "home"), "", "to the top", "move"),
-    Action("bottom", ("G", "end"), "", "to the bottom; in the event log: follow again", "move"),
-    Action("fold", ("left", "h", "space"), "", "fold or unfold the group", "move", panes=("objects",)),
-    Action("unfold", ("right", "l"), "", "unfold the group", "move", panes=("objects",)),
+    Action("resync", ("r",), "replay the cache to the handlers that resync: 0 requests", "resync", "resync", "resync",
+           "[HANDLER]", True, needs="informer"),
+    Action("period_double", ("plus",), "double the resync period (of the selected handler)", "resync", "period",
+           extension=True, panes=_HANDS, needs="informer"),
+    Action("period_halve", ("minus",), "halve the resync period (of the selected handler)", "resync",
+           extension=True, panes=_HANDS, needs="informer"),
+    Action("period_set", ("equals_sign",), "type a resync period: 30s, 5m, 0 for never", "resync",
+           command="resync period", usage="30s", extension=True, panes=_HANDS, needs="informer"),
+    Action("period_off", (), "no more resyncs (for the selected handler)", "resync", command="resync off",
+           extension=True, needs="informer"),
+    Action("period_faithful", (), "set a period as client-go would: the handler leaves and joins again", "resync",
+           command="resync faithful", usage="30s [HANDLER]", needs="informer"),
+    Action("rewatch", ("W",), "close the watch and open it again from the last version: 1 request", "watch", "rewatch",
+           "rewatch", extension=True, needs="informer"),
+    Action("relist", ("R", "ctrl+r"), "fetch the whole state anew from the server", "watch", "relist", "relist",
+           extension=True, needs="informer"),
+    Action("bookmarks", (), "show only the bookmarks in the event log", "watch", command="bookmarks"),
+    Action("queue", ("Q",), "next queue engine: DeltaFIFO, RealFIFO, atomic RealFIFO (restarts the informer)", "queue",
+           command="queue", usage="[delta|real|real-atomic]", needs="informer"),
+    Action("hold", ("s",), "hold the pipeline at a gate before pop and before the handlers; the API side goes on",
+           "queue", "step", "hold", extension=True, needs="informer"),
+    Action("step", ("n",), "held: let one entry through, stage by stage", "queue", command="step", extension=True,
+           needs="held"),
+    Action("release", ("full_stop",), "let everything go on", "queue", command="release", extension=True,
+           needs="held"),
+    Action("peak", (), "count the queue's peak anew", "queue", command="clear peak"),
+    Action("handler_add", (), "let a handler join late; with DELAY it takes its time", "handlers",
+           command="handler add", usage="NAME [DELAY] [PERIOD]", needs="informer"),
+    Action("handler_remove", (), "let a handler leave", "handlers", command="handler remove", usage="NAME",
+           needs="handlers"),
+    Action("slow_limit", (), "from which run time calls count as slow", "handlers", command="slow",
+           usage="100ms [HANDLER]", needs="handlers"),
+    Action("reset_latency", (), "count the handlers' latencies anew", "handlers", command="reset latency",
+           needs="handlers"),
+    Action("handler_reload", (), "load a handler of your own anew", "handlers", command="reload", usage="NAME",
+           needs="handlers"),
+    Action("advice", ("a",), "advice: what is wrong with this informer, and what to do", "look", command="advice"),
+    Action("drill", ("enter",), "closer: an object's YAML, an event's path, the worst call's event; on a header: fold",
+           "look", panes=("objects", "events", "handlers")),
+    Action("yaml", ("y",), "YAML of the cached object", "look", command="yaml", needs="object"),
+    Action("diff", ("d",), "what its last update changed, path by path", "look", command="diff", needs="object"),
+    Action("history", ("v",), "the object's last versions: when, by which event, through which handlers", "look",
+           command="history", needs="object"),
+    Action("older", ("left_square_bracket",), "Inspect: an older version", "look", needs="object"),
+    Action("newer", ("right_square_bracket",), "Inspect: a newer version", "look", needs="object"),
+    Action("explain", ("i",), "what the words in the focused pane mean, and what to do", "look", "explain", "explain",
+           "[TERM]"),
+    Action("filter", ("slash",), "filter the pane: text, !not, -l app=web, -f fuzzy, ns:dev, ev:, h:, rv>118", "look",
+           "filter", "filter", "[TEXT]"),
+    Action("copy", ("c",), "copy what is selected: a key, an event, a request as kubectl get --raw", "look",
+           command="copy"),
+    Action("copy_all", ("C",), "copy the object's YAML, or the text of the pane", "look", command="copy all"),
+    Action("export", ("e",), "write the pane to a file: JSON, CSV, or a picture (SVG)", "look", command="export",
+           usage="[json|csv|svg] [FILE]"),
+    Action("mark", ("m",), "mark or unmark an event", "look", panes=_LOG),
+    Action("next_mark", ("b",), "to the next marked event", "look", panes=_LOG),
+    Action("go_object", (), "select an object by its key, or by a part of it", "go", command="go", usage="KEY"),
+    Action("go_event", (), "to the first event at or after a time", "go", command="event", usage="12:07:55"),
+    Action("go_worst", (), "to the event of the slowest call", "go", command="worst", needs="handlers"),
+    Action("go_relist", (), "to the last list or relist", "go", command="last relist"),
+    Action("jump", ("ctrl+o",), "jump: a letter on every pane", "go", command="jump"),
+    Action("scope_resources", (), "observe other resources, e.g. `deploy,svc -n dev`; or type just `pods -A`", "scope",
+           command="observe", usage="RESOURCE… [-n NS] [-A] [-l SELECTOR]", needs="informer"),
+    Action("scope_namespace", (), "observe one namespace; without a name: choose", "scope", command="ns",
+           usage="[NAMESPACE]", needs="informer"),
+    Action("scope_all", (), "observe all namespaces", "scope", command="all namespaces", needs="informer"),
+    Action("scope_selector", (), "observe what a label selector selects; without one: everything", "scope",
+           command="selector", usage="[app=web]", needs="informer"),
+    Action("scope_context", (), "observe another cluster of the kubeconfig; without a name: choose", "scope",
+           command="context", usage="[CONTEXT]"),
+    Action("change", ("x",), "demo: change the selected pod, or anything", "demo", command="change", needs="demo"),
+    Action("chaos", ("X",), "demo: the fault menu: 410, resets, slow pages, lost events, …", "demo", command="chaos",
+           usage="[FAULT]", needs="demo"),
+    Action("expire", (), "demo: end every watch with 410, so that the state is fetched anew", "demo",
+           command="expire", needs="demo"),
+    Action("pause", ("p",), "freeze the display; data is still collected", "view", "pause", "pause"),
+    Action("zoom", ("f",), "the focused pane alone, and back", "view", "full", "zoom"),
+    Action("sort", ("o",), "next order of the pane's rows", "view", command="sort", usage="[COLUMN]",
+           panes=("objects", "handlers")),
+    Action("wide", ("w",), "more columns, and back", "view", command="wide"),
+    Action("time", ("t",), "times or ages in the event log", "view", command="time"),
+    Action("header", ("H",), "hide the header, and back", "view", command="header"),
+    Action("mouse", ("M",), "the mouse: for kdash, or for the terminal (to select text)", "view", command="mouse"),
+    Action("tick", (), "how often the screen is drawn: 1, 4 or 10 times a second", "view", command="tick",
+           usage="1|4|10"),
+    Action("theme", ("T",), "next theme", "view", command="theme", usage="[NAME]"),
+    Action("redraw", ("ctrl+l",), "draw the screen again", "view", command="redraw"),
     *(
-        Action(f"pane_{number}", (str(number),), "", f"pane {number}: {name} (again: zoom)", "panes", name)
-        for number, name in enumerate(("pipeline", "objects", "queue", "resync", "handlers", "api", "events"), 1)
+        Action(f"pane_{number}", (str(number),), f"pane {number}: {name} (again: zoom)", "panes",
+               command=f"pane {name}")
+        for number, name in enumerate(_NAMES, 1)
     ),
-    Action("next_pane", ("tab",), "", "next pane", "panes"),
-    Action("previous_pane", ("shift+tab",), "", "previous pane", "panes"),
-    Action("zoom", ("f",), "full", "the focused pane alone, and back", "panes", "zoom"),
-    Action("help", ("question_mark", "f1"), "help", "all keys", "kdash", "help"),
-    Action("palette", ("colon", "ctrl+p"), "cmd", "command palette", "kdash"),
-    Action("redraw", ("ctrl+l",), "", "draw the screen again", "kdash", "redraw"),
-    Action("back", ("escape",), "", "back: leave the zoom, drop the filter", "kdash"),
-    Action("quit", ("q",), "quit", "back; at the root: quit", "kdash", "quit"),
-    Action("quit_now", ("ctrl+q",), "", "quit", "kdash"),
-    Action("interrupt", ("ctrl+c",), "", "twice: quit", "kdash"),
+    Action("next_pane", ("tab",), "next pane", "panes"),
+    Action("previous_pane", ("shift+tab",), "previous pane", "panes"),
+    Action("up", ("up", "k"), "up", "move"),
+    Action("down", ("down", "j"), "down", "move"),
+    Action("page_up", ("pageup",), "a page up", "move"),
+    Action("page_down", ("pagedown",), "a page down", "move"),
+    Action("top", ("g", "home"), "to the top", "move"),
+    Action("bottom", ("G", "end"), "to the bottom; in the event log: follow again", "move"),
+    Action("fold", ("left", "h", "space"), "fold or unfold the group", "move", panes=_TREE),
+    Action("unfold", ("right", "l"), "unfold the group", "move", panes=_TREE),
+    Action("help", ("question_mark", "f1"), "keys: those of the focused pane first", "kdash", "help", "help"),
+    Action("palette", ("colon", "ctrl+p"), "command palette: every action, and those without a key", "kdash", "cmd"),
+    Action("back", ("escape",), "back: leave the zoom, drop the filter", "kdash"),
+    Action("quit", ("q",), "back; at the root: quit", "kdash", "quit", "quit"),
+    Action("quit_now", ("ctrl+q",), "quit", "kdash"),
+    Action("interrupt", ("ctrl+c",), "twice: quit", "kdash"),
+    Action("suspend", ("ctrl+z",), "to the shell; `fg` comes back", "kdash"),
 )
 
-_NAMES = {
-    "plus": "+",
-    "minus": "-",
-    "equals_sign": "=",
-    "slash": "/",
-    "question_mark": "?",
-    "colon": ":",
-    "escape": "esc",
-    "full_stop": ".",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-}
 
-
-def key_name(key: str) -> str:
-    """A key as a person writes it."""
-    return _NAMES.get(key, key)
+def actions_for(is_demo: bool, keys: Mapping[str, tuple[str, ...]] | None = None) -> tuple[Action, ...]:
+    """The actions of this observation, with the user's own keys: those of the demo do not exist on a cluster."""
+    chosen = keys or {}
+    return tuple(
+        replace(action, keys=chosen[action.id]) if action.id in chosen else action
+        for action in ACTIONS if is_demo or action.needs != "demo"
+    )  # fmt: skip
 
 
 def markdown_table() -> str:
@@ -168,10 +169,10 @@ def markdown_table() -> str:
     out = ["| key | does |", "|---|---|"]
     for group in GROUPS:
         for action in ACTIONS:
-            if action.group != group or (action.id.startswith("pane_") and action.id != "pane_1"):
+            if action.group != group or not action.keys or (action.id.startswith("pane_") and action.id != "pane_1"):
                 continue
             keys = " ".join(f"`{key_name(key)}`" for key in action.keys)
-            text = action.help
+            text = action.help.replace("|", "\\|")
             if action.id == "pane_1":
                 keys, text = (
                     "`1` … `7`",

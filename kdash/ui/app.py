@@ -8,27 +8,27 @@ place; the others go on.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
-import signal
+import os
 import sys
-from typing import ClassVar
 
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.binding import Binding, BindingsMap
+from textual.events import Key, Resize
 from textual.geometry import Size
-from textual.theme import Theme
+from textual.timer import Timer
 
-from kdash.observe.door import Observation, UiOptions
+from kdash.observe.door import Observation, Outcome, UiOptions
+from kdash.probe.objects import ObjectRef
 from kdash.probe.snapshot import Snapshot
 from kdash.probe.text import clean
-from kdash.ui.actions import ACTIONS
+from kdash.ui.actions import actions_for
 from kdash.ui.commands import Commands
 from kdash.ui.glyphs import ASCII, UNICODE
 from kdash.ui.help_text import footer_line
 from kdash.ui.layout import PANES, Layout, Rect, lay_out
+from kdash.ui.life import exit_at_signals, leave, run_in_terminal, terminal_is_gone
 from kdash.ui.orders import Flash
 from kdash.ui.panes.api import ApiPane
 from kdash.ui.panes.events import EventsPane
@@ -41,9 +41,13 @@ from kdash.ui.panes.queue import QueuePane
 from kdash.ui.panes.resync import ResyncPane
 from kdash.ui.presenter.context import Context
 from kdash.ui.presenter.header import header_line
+from kdash.ui.presenter.tabs import tabs_line
 from kdash.ui.screens.inspect import InspectScreen
+from kdash.ui.screens.typed import TypedScreen
 from kdash.ui.spans import Line, line
 from kdash.ui.themes import THEMES, theme_names
+from kdash.ui.theming import ThemeFolder, textual_theme
+from kdash.ui.viewing import in_order
 
 __all__ = ["KdashApp"]
 
@@ -58,17 +62,6 @@ class KdashApp(App[int]):
     CSS = """
     Screen { layers: base; overflow: hidden; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            ",".join(action.keys),
-            f"run('{action.id}')",
-            action.help,
-            show=False,
-            priority=action.id in ("interrupt", "quit_now"),
-        )
-        for action in ACTIONS
-    ]
-
     def __init__(self, observation: Observation, options: UiOptions, *, ticking: bool = True) -> None:
         """`ticking=False`: no timer and no start of the observation; tests call `frame` themselves."""
         super().__init__()
@@ -78,7 +71,11 @@ class KdashApp(App[int]):
         self.ticking = ticking
         ascii_only = options.ascii if options.ascii is not None else not _utf8()
         self.glyphs = ASCII if ascii_only else UNICODE
-        self.palette = THEMES[options.theme or "kdash-dark"]
+        self._own_themes = ThemeFolder(options.themes)
+        self._own_themes.reload()
+        plain = "mono" if os.environ.get("NO_COLOR") else "kdash-dark"
+        self.palette = THEMES.get(options.theme or plain, THEMES[plain])
+        self.bind_keys()
         self.chosen = "objects"
         self.zoomed = False
         self.right = ["resync", "handlers"]
@@ -89,6 +86,14 @@ class KdashApp(App[int]):
         self.laid_out = Layout("tiny")
         self._terminal_size: Size | None = None
         self.lag_s: float | None = None
+        self.wide = False
+        self.header_hidden = False
+        self.handler_order = "joined"
+        self.mouse = options.mouse
+        self.crash: BaseException | None = None
+        self._timer: Timer | None = None
+        self._was_demo = observation.is_demo
+        self._slowly_at = 0.0
         self._message: Line = ()
         self._message_until = 0.0
         self._due_at = 0.0
@@ -110,17 +115,16 @@ class KdashApp(App[int]):
 
     def show(self) -> int:
         """Run in the terminal; returns the exit code."""
-        if not sys.stdin.isatty() or not sys.stdout.isatty():
-            raise RuntimeError("the dashboard needs a terminal: use kdash snapshot or kdash trace in a pipe")
-        switch_s = sys.getswitchinterval()
-        sys.setswitchinterval(0.0005)
-        try:
-            code = self.run(mouse=self.options.mouse)
-        finally:
-            sys.setswitchinterval(switch_s)
-        if self.return_code and not code:
-            return self.return_code
-        return code or 0
+        return run_in_terminal(self)
+
+    def bind_keys(self) -> None:
+        """Bind the keys of the actions that exist here: on a cluster, none of the demo's."""
+        self.actions = actions_for(self.observation.is_demo, self.options.keys)
+        self._bindings = BindingsMap(
+            Binding(",".join(action.keys), f"run('{action.id}')", action.help, show=False,
+                    priority=action.id in ("interrupt", "quit_now"))
+            for action in self.actions if action.keys
+        )  # fmt: skip
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -129,17 +133,21 @@ class KdashApp(App[int]):
         yield self.footer
 
     def on_mount(self) -> None:
-        for palette in THEMES.values():
-            self.register_theme(_textual_theme(palette.name))
+        for name in THEMES:
+            self.register_theme(textual_theme(name))
         self._paint_with(self.palette.name)
         if not self.ticking:
             return
-        self.set_interval(1 / self.options.refresh_hz, self.frame)
+        self.set_rate(self.options.refresh_hz)
         self.call_after_refresh(self.set_timer, 0.03, self._begin)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-                loop.add_signal_handler(number, self.exit, 128 + number)
+        exit_at_signals(self)
+
+    def set_rate(self, hz: float) -> None:
+        """Draw `hz` times a second."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._rate_hz, self._due_at = hz, 0.0
+        self._timer = self.set_interval(1 / hz, self.frame) if self.ticking else None
 
     def _begin(self) -> None:
         """After the first paint: now the heavy things may load."""
@@ -157,7 +165,12 @@ class KdashApp(App[int]):
     def arrange(self) -> None:
         """Give every pane its place for the present size and focus."""
         width, height = self._terminal_size or self.size
-        self.laid_out = lay_out(width, height, self.chosen, self.zoomed, (self.right[0], self.right[1]))
+        hidden = 1 if self.header_hidden else 0
+        self.laid_out = lay_out(width, height + hidden, self.chosen, self.zoomed, (self.right[0], self.right[1]))
+        if hidden and self.laid_out.mode != "tiny":
+            moved = {name: rect._replace(y=rect.y - 1) for name, rect in self.laid_out.rects.items()
+                     if name != "header"}
+            self.laid_out = Layout(self.laid_out.mode, moved, self.laid_out.tabs)
         if self.chosen not in self.laid_out.rects and self.laid_out.mode not in ("tiny", "zoomed", "single"):
             self.chosen = "objects"
         bars: dict[str, Lines] = {"header": self.header, "tabs": self.tabs, "footer": self.footer}
@@ -178,11 +191,30 @@ class KdashApp(App[int]):
         now = self.observation.now()
         if self._due_at:
             self.lag_s = max(0.0, now - self._due_at)
-        self._due_at = now + 1 / self.options.refresh_hz
+        self._due_at = now + 1 / self._rate_hz
+        if now >= self._slowly_at:
+            self._slowly_at = now + 1.0
+            self._every_second()
         if self.is_attached and len(self.screen_stack) >= 1:
             self.draw()
             if isinstance(self.screen, InspectScreen):
                 self.screen.redraw()
+
+    def _every_second(self) -> None:
+        if self._driver is not None and not self.is_headless and terminal_is_gone():
+            leave(self, 129)
+        if self.observation.is_demo != self._was_demo:
+            self._was_demo = self.observation.is_demo
+            self.bind_keys()
+        changed = self._own_themes.reload()
+        for name in changed:
+            self.register_theme(textual_theme(name))
+        if self.palette.name in changed:
+            self.set_theme(self.palette.name)
+        if self._own_themes.problems:
+            self.say(self._own_themes.problems.pop(), ok=False)
+        if self.observation.objects.is_live:
+            self.run_worker(asyncio.to_thread(self.observation.objects.arrange), group="arrange", exclusive=True)
 
     def draw(self, everything: bool = False) -> None:
         """Draw every visible pane; `everything`: also what has not changed."""
@@ -199,10 +231,11 @@ class KdashApp(App[int]):
         held = self.snapshot.events_total - self.frozen.events_total if self.frozen is not None else None
         lag = self.lag_s if self.lag_s is not None and (self.lag_s > 0.02 or width >= 150) else None
         context = Context(shown, self.glyphs, width, 1)
-        self.header.show([header_line(context, self.snapshot.mono, held, lag)])
-        self.footer.show([self._said(self.snapshot.mono) or footer_line(self.glyphs, width)])
+        if not self.header_hidden:
+            self.header.show([header_line(context, self.snapshot.mono, held, lag)])
+        self.footer.show([self._said(self.snapshot.mono) or footer_line(self.glyphs, width, self.actions)])
         if "tabs" in self.laid_out.rects:
-            self.tabs.show([self._tabs_line()])
+            self.tabs.show([tabs_line(self.laid_out, self.chosen, self.snapshot, self.flash)])
         for name in self.laid_out.rects:
             if name in self.panes and (self.frozen is None or everything or self.panes[name].stirred):
                 self._draw_pane(name, shown, held)
@@ -214,6 +247,11 @@ class KdashApp(App[int]):
         self._message = ((f" {clean(text)}", "ok" if ok else "warn"),)
         self._message_until = self.observation.now() + 5.0
 
+    def tell(self, outcome: Outcome) -> None:
+        """What became of an order; the observation has put it into the event log, too."""
+        mark = " (kdash extension)" if outcome.extension and outcome.ok else ""
+        self.say(outcome.text + mark, ok=outcome.ok)
+
     def _said(self, now: float) -> Line | None:
         return self._message if now < self._message_until else None
 
@@ -221,8 +259,9 @@ class KdashApp(App[int]):
         pane = self.panes[name]
         width, height = pane.inner if pane.size.height > 1 else (pane.size.width, 1)
         context = Context(
-            shown, self.glyphs, width, height, width >= 90, self.handler, self.flash.requests, self.flash.order,
-            held_back=held, motion=not (self.options.reduced_motion or self.frozen),
+            in_order(shown, self.handler_order), self.glyphs, width, height, self.wide, self.handler,
+            self.flash.requests, self.flash.order, held_back=held,
+            motion=not (self.options.reduced_motion or self.frozen),
         )
         try:
             if name in self._figures:
@@ -237,27 +276,6 @@ class KdashApp(App[int]):
             _logger.exception("pane %s failed", name)
             pane.frame(name, [line(("pane error: the rest goes on", "bad"))])
 
-    def _tabs_line(self) -> tuple[tuple[str, str], ...]:
-        if self.laid_out.mode == "single":
-            tabs = [
-                (f" {number} {name} ", "cursor" if name == self.chosen else "dim")
-                for number, name in enumerate(PANES, 1)
-            ]
-            return tuple(tabs)
-        state = self.snapshot.state
-        if state.detail and state.word in ("RETRY", "DENIED", "STALE", "STOPPED"):
-            return ((f" !! {clean(state.detail)}", "bad"),)
-        names = {"queue": "3 Queue", "resync": "4 Resync", "handlers": "5 Handlers", "api": "6 API"}
-        hidden = [names[name] for name in self.laid_out.tabs]
-        numbers = " or ".join(name[0] for name in hidden)
-        api = self.snapshot.api
-        counter = [(f"   requests {api.requests}", "bold")]
-        if self.flash.order and self.flash.requests:
-            counter.append((f" +{self.flash.requests}", "warn"))
-        elif self.flash.order == "resync":
-            counter.append((" +0: a resync asks nothing", "resync"))
-        return ((f" {' and '.join(hidden)} are tabs here: press {numbers}", "dim"), *counter)
-
     # themes --------------------------------------------------------------------------------------------
 
     def _paint_with(self, name: str) -> None:
@@ -267,13 +285,14 @@ class KdashApp(App[int]):
             widget.palette, widget.glyphs = self.palette, self.glyphs
 
     def set_theme(self, name: str) -> None:
-        """Change the theme and draw everything."""
-        self._paint_with(name)
-        self.draw(everything=True)
+        """Change the theme and draw everything; nothing else changes."""
+        if name != self.palette.name or THEMES[name] is not self.palette:
+            self._paint_with(name)
+            self.draw(everything=True)
 
     def next_theme(self) -> str:
         names = theme_names()
-        return names[(names.index(self.palette.name) + 1) % len(names)]
+        return names[(names.index(self.palette.name) + 1) % len(names)] if self.palette.name in names else names[0]
 
     # panes ---------------------------------------------------------------------------------------------
 
@@ -285,6 +304,30 @@ class KdashApp(App[int]):
         if self.laid_out.mode == "compact" and name in _SLOTS:
             self.right[_SLOTS[name]] = name
         self.arrange()
+
+    def choose_pane(self, name: str) -> None:
+        """Focus a pane and show it; never zooms."""
+        if name != self.chosen or name not in self.laid_out.rects:
+            zoomed, self.zoomed = self.zoomed, False
+            self.chosen = ""
+            self.choose(name)
+            if zoomed:
+                self.zoomed = True
+                self.arrange()
+
+    @property
+    def is_inspecting(self) -> bool:
+        """Whether one object stands over the dashboard."""
+        return isinstance(self.screen, InspectScreen)
+
+    @property
+    def current_ref(self) -> ObjectRef | None:
+        """The object that an action is about: the inspected one, that of the event under the cursor, the selected."""
+        if isinstance(self.screen, InspectScreen):
+            return self.screen.ref
+        if self.chosen == "events" and not self.events_pane.following:
+            return self.events_pane.selected_ref
+        return self.objects.selected_ref
 
     def step_pane(self, by: int) -> None:
         """The next or previous pane that can be seen."""
@@ -315,29 +358,48 @@ class KdashApp(App[int]):
         """A key of the table of actions."""
         self.commands.run(action_id)
 
+    def on_key(self, event: Key) -> None:
+        """A key that nobody took; one that was typed ahead of a prompt belongs to the prompt."""
+        if isinstance(self.screen, TypedScreen) and self.screen.take_key(event):
+            event.prevent_default()
+
+    def set_mouse(self, on: bool) -> bool:
+        """Take the mouse, or leave it to the terminal; returns what is so now."""
+        driver = self._driver
+        switch = getattr(driver, "_enable_mouse_support" if on else "_disable_mouse_support", None)
+        if switch is not None:
+            driver._mouse = True  # type: ignore[union-attr]
+            switch()
+            driver._mouse = on  # type: ignore[union-attr]
+        self.mouse = on
+        return on
+
+    # the end of things ---------------------------------------------------------------------------------
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual would print a traceback with local variables, and so what they hold: a report is written instead."""
+        self.crash = self.crash or error
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: object) -> None:
+        """The terminal's input failed."""
+        self._handle_exception(OSError("the terminal's input failed"))
+
+    def describe_itself(self) -> dict[str, str]:
+        """Facts for a report; nothing of the cluster's."""
+        return {
+            "terminal": f"{os.environ.get('TERM', '')} {self.size.width}x{self.size.height}",
+            "shown": f"{self.laid_out.mode} pane {self.chosen} theme {self.palette.name}",
+            "state": self.snapshot.state.word, "demo": str(self.observation.is_demo),
+            "objects": str(self.snapshot.objects), "informers": str(len(self.snapshot.informers)),
+        }
+
 
 def _utf8() -> bool:
     import locale
 
     return "utf" in (sys.stdout.encoding or locale.getpreferredencoding(False)).lower()
-
-
-def _textual_theme(name: str) -> Theme:
-    """The theme for Textual's own widgets: prompts, lists, toasts."""
-    palette = THEMES[name]
-    plain = palette.background == "default"
-    return Theme(
-        name=name,
-        primary=_colour(palette.styles["accent"], "#6fd3e8"),
-        accent=_colour(palette.styles["focus"], "#ffd479"),
-        background="#000000" if plain else palette.background,
-        surface="#000000" if plain else palette.background,
-        foreground="#ffffff" if plain else palette.foreground,
-        dark=palette.dark,
-    )
-
-
-def _colour(definition: str, otherwise: str) -> str:
-    return next((word for word in definition.split() if word.startswith("#")), otherwise)
-
-

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from rich.style import Style
 
-__all__ = ["STYLES", "THEMES", "Palette", "theme_names"]
+__all__ = ["BUILT_IN", "STYLES", "THEMES", "Palette", "contrast", "forget_styles", "theme_names"]
 
 STYLES = (
     "", "dim", "bold", "title", "border", "focus", "stage", "ok", "warn", "bad", "new", "changed", "gone", "resync",
@@ -93,6 +93,10 @@ THEMES: dict[str, Palette] = {
 }
 
 
+BUILT_IN = tuple(THEMES)
+"""The names of kdash's own themes; the user's come after them in `THEMES`."""
+
+
 @lru_cache(maxsize=1024)
 def _style(theme: str, name: str) -> Style:
     palette = THEMES[theme]
@@ -101,6 +105,25 @@ def _style(theme: str, name: str) -> Style:
     return base + Style.parse(definition) if definition else base
 
 
+def forget_styles() -> None:
+    """A theme has changed: make its styles anew."""
+    _style.cache_clear()
+
+
 def theme_names() -> list[str]:
     """All themes, the default first."""
     return list(THEMES)
+
+
+def contrast(style: Style) -> float | None:
+    """The contrast of text and background as WCAG 2 defines it, 1 to 21; None where the terminal chooses a colour."""
+    if style.color is None or style.bgcolor is None or not style.color.triplet or not style.bgcolor.triplet:
+        return None
+    light, dark = sorted((_luminance(*style.color.triplet), _luminance(*style.bgcolor.triplet)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(*channels: int) -> float:
+    parts = [part / 255 for part in channels]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -53,7 +53,7 @@ class EventsPane(Pane):
         self._top = begin
         lines: list[Line] = [
             event_row(each, now, width, self.glyphs, self.relative, each.number == self._chosen_number,
-                      each.number in self.marks)
+                      each.number in self.marks, context.wide)
             for each in shown
         ]
         if not lines:
@@ -145,13 +145,13 @@ class EventsPane(Pane):
             self.stirred = True
 
     def next_mark(self, by: int = 1) -> None:
-        """Jump to the marked line after (1) or before (-1) the cursor."""
+        """Jump to the marked line after (1) or before (-1) the cursor; after the last one comes the first."""
         here = self._chosen_number if self._chosen_number is not None else sys.maxsize
         marks = sorted(self.marks)
         later = [number for number in marks if number > here]
         earlier = [number for number in marks if number < here]
-        if by > 0 and later:
-            self.jump(later[0])
+        if by > 0 and marks:
+            self.jump((later or marks)[0])
         elif by < 0 and earlier:
             self.jump(earlier[-1])
 
@@ -182,8 +182,9 @@ class EventsPane(Pane):
     def page(self) -> int:
         return max(1, self.inner[1] - 1)
 
-    def set_filter(self, text: str) -> None:
-        self._test = line_filter(text)
+    def set_filter(self, text: str, test: LineTest | None = None) -> None:
+        """Show only the lines that fit `text`; `test`: what it means, where that needs more than the line."""
+        self._test = test or line_filter(text)
         self.filter_text = text.strip() if self._test is not None else ""
         self._matches, self._scanned = [], 0
         self.following, self._chosen_number, self.stirred = True, None, True

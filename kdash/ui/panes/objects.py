@@ -43,7 +43,7 @@ class ObjectsPane(Pane):
         rows = index.rows(self._top, room)
         if self.selected is None and rows:
             self.selected = rows[0]
-        lines: list[Line] = [head_row(width)]
+        lines: list[Line] = [head_row(width, context.wide)]
         now = context.snapshot.mono
         for offset, row in enumerate(rows):
             chosen = self._top + offset == self._cursor
@@ -51,7 +51,8 @@ class ObjectsPane(Pane):
                 lines.append(header_row(row, glyphs, chosen))
             else:
                 lines.append(
-                    object_row(row, index.get(row.ref), observation.summary(row.ref), now, width, glyphs, chosen)
+                    object_row(row, index.get(row.ref), observation.summary(row.ref), now, width, glyphs, chosen,
+                               context.wide)
                 )
         if not rows:
             lines += self._nothing(context, index.filter_text)
@@ -161,10 +162,29 @@ class ObjectsPane(Pane):
         index.fold(row.informer, row.key if row.level == 1 else None, folded)
         self.stirred = True
 
+    def select(self, ref: ObjectRef) -> bool:
+        """Select an object, unfolding what hides it; False when it is filtered out or gone."""
+        if self._observation is None:
+            return False
+        index = self._observation.objects
+        namespace = ref.key.partition("/")[0] if "/" in ref.key else None
+        if index.position_of(ref) is None:
+            index.fold(ref.informer, None, False)
+            if namespace is not None:
+                index.fold(ref.informer, namespace, False)
+        position = index.position_of(ref)
+        if position is not None:
+            self._select(position)
+        return position is not None
+
     def set_filter(self, text: str) -> None:
         if self._observation is not None:
             self._observation.objects.set_filter(text)
-            self._top = self._cursor = 0
-            self.stirred = True
-            if text:
-                self.selected = None
+            self.filtered()
+
+    def filtered(self) -> None:
+        """The filter has changed: begin at the top."""
+        self._top = self._cursor = 0
+        self.stirred = True
+        if self._observation is not None and self._observation.objects.filter_text:
+            self.selected = None

@@ -89,6 +89,8 @@ class Pane(Lines):
         self.is_chosen = False
         self.stirred = False
         """The reader moved in it: draw it even while the display is paused."""
+        self.chip = ""
+        """What the reader chose for this pane, such as the order; stands at the end of its title."""
 
     @property
     def inner(self) -> tuple[int, int]:
@@ -104,6 +106,8 @@ class Pane(Lines):
         spans: list[Span] = (
             [(title, "title")] if isinstance(title, str) else [(text, name or "title") for text, name in title]
         )
+        if self.chip:
+            spans.append((f"  {self.chip}", "accent"))
         number = f"{self.number} " if self.number else ""
         full = width + 1
         head = fit(((f"{edge.horizontal} ", style), (number, "key"), *spans, (" ", style)), min(
@@ -119,6 +123,12 @@ class Pane(Lines):
             ((edge.vertical, style), (" ", ""), *each, (edge.vertical, style)) for each in fill(lines, width, height)
         ]
         self.show([top, *body, bottom])
+
+    def text(self) -> str:
+        """What it shows, without its border."""
+        rows = ["".join(text for text, _ in row) for row in self._shown]
+        inner = [row[1:-1] for row in rows[1:-1]] if len(rows) > 2 else rows
+        return "\n".join(row.rstrip() for row in inner).rstrip() + "\n"
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Clicked(self.id or "", event.y - 1, event.chain > 1))

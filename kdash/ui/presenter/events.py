@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 from kdash.probe.events import EventLine
+from kdash.probe.text import clean
 from kdash.ui.glyphs import Glyphs
 from kdash.ui.presenter.context import ago
-from kdash.ui.spans import Line, line_width, width_of
+from kdash.ui.spans import Line, line_width, pad, width_of
 
 __all__ = ["event_row"]
 
@@ -17,9 +18,11 @@ _VERBS = {"ADDED": "new", "MODIFIED": "changed", "DELETED": "gone"}
 
 
 def event_row(
-    event: EventLine, now: float, width: int, glyphs: Glyphs, relative: bool, selected: bool, marked: bool = False
+    event: EventLine, now: float, width: int, glyphs: Glyphs, relative: bool, selected: bool, marked: bool = False,
+    wide: bool = False,
 ) -> Line:
-    """Time, category, and the sentence; `relative`: ages in place of times; `marked` by the reader."""
+    """Time, category, and the sentence; `relative`: ages in place of times; `marked` by the reader; `wide`: with the
+    resource it is about."""
     if relative:
         when = f"{ago(now, event.at):>6} ago"
     else:
@@ -30,6 +33,8 @@ def event_row(
     sign = "*" if marked else " "
     when_style = "cursor" if selected else "banner" if marked else "dim"
     spans = [(f"{when}{sign}", when_style), (f"{event.category:<8}", _STYLES.get(event.category, ""))]
+    if wide:
+        spans.append((f"{pad(clean(event.informer), 14)} ", "dim"))
     if verb:
         spans.append((f"{verb:<9}" if event.category == "WATCH" else f"{verb} ", _VERBS.get(verb, "")))
     if event.key:

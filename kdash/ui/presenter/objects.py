@@ -5,29 +5,32 @@ from __future__ import annotations
 from kdash.probe.objects import ObjectRow, RowRef
 from kdash.probe.text import clean, plural
 from kdash.ui.glyphs import Glyphs
-from kdash.ui.presenter.context import ago, count
+from kdash.ui.presenter.context import ago, amount, count
 from kdash.ui.spans import Line, columns, line, pad_middle
 
 __all__ = ["head_row", "header_row", "legend", "object_row"]
 
 
-def _widths(width: int) -> tuple[int, int, int, int, int]:
-    """name, status, seen, updates, rv (0: not shown)."""
-    version = 8 if width >= 66 else 0
-    status = 18 if width >= 74 else 17 if width >= 54 else 11 if width >= 50 else 9
+def _widths(width: int, wide: bool = False) -> tuple[int, int, int, int, int, int]:
+    """name, status, seen, updates, rv, size (0: not shown)."""
+    version = 8 if width >= 66 or (wide and width >= 50) else 0
+    size = 7 if wide and width >= 60 else 0
+    status = 10 if wide else 18 if width >= 74 else 17 if width >= 54 else 11 if width >= 50 else 9
     seen, updates = (5, 6) if width >= 50 else (3, 5)
     name = width - 4 - status - seen - updates - version - (4 if version else 3)
-    return max(10, name), status, seen, updates, version
+    return max(10, name - (size + 1 if size else 0)), status, seen, updates, version, size
 
 
-def head_row(width: int) -> Line:
+def head_row(width: int, wide: bool = False) -> Line:
     """The column heads."""
-    name, status, seen, updates, version = _widths(width)
+    name, status, seen, updates, version, size = _widths(width, wide)
     title = "  namespace / name" if name > 15 else "  name"
     cells = [(title, "dim", name + 4, False), ("status", "dim", status, False),
              ("seen" if seen > 3 else "ago", "dim", seen, True), ("upd", "dim", updates, True)]
     if version:
         cells.append(("rv", "dim", version, True))
+    if size:
+        cells.append(("size", "dim", size, True))
     return columns(cells)
 
 
@@ -41,10 +44,11 @@ def header_row(row: RowRef, glyphs: Glyphs, selected: bool) -> Line:
 
 
 def object_row(
-    row: RowRef, known: ObjectRow | None, status: str, now: float, width: int, glyphs: Glyphs, selected: bool
+    row: RowRef, known: ObjectRow | None, status: str, now: float, width: int, glyphs: Glyphs, selected: bool,
+    wide: bool = False,
 ) -> Line:
-    """An object's row: mark, name, status word, age of its last change, updates, version."""
-    name_width, status_width, seen_width, updates_width, version_width = _widths(width)
+    """An object's row: mark, name, status word, age of its last change, updates, version; `wide`: its size."""
+    name_width, status_width, seen_width, updates_width, version_width, size_width = _widths(width, wide)
     mark, style, updates, version, seen = glyphs.same, "", "", "", ""
     if known is not None:
         fresh = now - known.changed_at < 5
@@ -73,6 +77,8 @@ def object_row(
     ]
     if version_width:
         cells.append((version, "dim", version_width, True))
+    if size_width:
+        cells.append((amount(known.size) if known is not None else "", "dim", size_width, True))
     return (*columns(cells[:1]), *columns(cells[1:]))
 
 

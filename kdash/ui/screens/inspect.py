@@ -42,12 +42,13 @@ class InspectScreen(ModalScreen[None]):
         Binding("d", "choose('Diff')", show=False),
         Binding("c", "app.run('copy')", show=False),
         Binding("C", "app.run('copy_all')", show=False),
+        Binding("v", "choose('History')", show=False),
     ]
 
     def __init__(self, app: KdashApp, ref: ObjectRef, tab: str) -> None:
         super().__init__()
         self._dashboard = app
-        self._object = ref
+        self.ref = ref
         self.pane = InspectPane("inspect-alone", tab)
         self.pane.palette, self.pane.glyphs, self.pane.is_chosen = app.palette, app.glyphs, True
 
@@ -64,7 +65,7 @@ class InspectScreen(ModalScreen[None]):
         """One frame; the dashboard's timer calls it."""
         width, height = self.pane.inner
         app = self._dashboard
-        self.pane.update(Context(app.snapshot, app.glyphs, width, height), app.observation, self._object)
+        self.pane.update(Context(app.snapshot, app.glyphs, width, height), app.observation, self.ref)
 
     def action_move(self, rows: int) -> None:
         self.pane.move(rows)

@@ -1,10 +1,12 @@
-"""A one-line prompt at the bottom of the screen, and the command palette built on it."""
+"""A one-line prompt at the bottom of the screen, a question, and the command palette."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import set_cell_size
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -13,38 +15,38 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-__all__ = ["Palette", "Prompt"]
+from kdash.ui.screens.typed import TypedScreen
+
+__all__ = ["Entry", "Palette", "Prompt", "Question"]
+
+_INPUT = "height: 1; border: none; padding: 0 1;"
 
 
-class Prompt(ModalScreen[str | None]):
-    """Asks for one line; None when it was left with escape."""
+class Prompt(TypedScreen[str | None]):
+    """Asks for one line; None when it was left with escape. `check` says what is wrong with what stands there."""
 
-    DEFAULT_CSS = """
-    Prompt { align: left bottom; background: transparent; }
-    Prompt Vertical { height: auto; width: 100%; background: $surface; }
-    Prompt Static { height: 1; width: 100%; padding: 0 1; color: $text-muted; }
-    Prompt Input { height: 1; border: none; padding: 0 1; width: 100%; }
+    DEFAULT_CSS = f"""
+    Prompt {{ align: left bottom; background: transparent; }}
+    Prompt Vertical {{ height: auto; width: 100%; background: $surface; }}
+    Prompt Static {{ height: 1; width: 100%; padding: 0 1; color: $text-muted; }}
+    Prompt Input, Prompt Input:focus {{ {_INPUT} width: 100%; }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
 
-    def __init__(self, question: str, value: str = "", on_change: Callable[[str], None] | None = None) -> None:
+    def __init__(self, question: str, value: str = "", check: Callable[[str], str] | None = None) -> None:
         super().__init__()
         self._question = question
         self._value = value
-        self._on_change = on_change
+        self._check = check
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(Content(self._question))
             yield Input(self._value, select_on_focus=False)
 
-    def on_mount(self) -> None:
-        self.query_one(Input).cursor_blink = False
-        self.query_one(Input).focus()
-
     def on_input_changed(self, event: Input.Changed) -> None:
-        if self._on_change is not None:
-            self._on_change(event.value)
+        if self._check is not None:
+            self.query_one(Static).update(Content(self._check(event.value) or self._question))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value)
@@ -53,74 +55,177 @@ class Prompt(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-_HINT = "command: resync, relist, resync 30s, queue real, theme mono, q …"
-
-
-class Palette(ModalScreen[str | None]):
-    """Commands to choose from; what is typed filters them, and can be a command with arguments."""
+class Question(ModalScreen[bool]):
+    """Asks for a yes: `y` or enter; everything else is a no."""
 
     DEFAULT_CSS = """
-    Palette { align: center top; background: transparent; }
-    Palette Vertical { margin-top: 2; height: auto; max-height: 80%; width: 90%; max-width: 90; }
-    Palette Vertical { background: $surface; border: round $accent; }
-    Palette Input { height: 1; border: none; padding: 0 1; }
-    Palette OptionList { height: auto; max-height: 20; border: none; background: $surface; }
+    Question { align: left bottom; background: transparent; }
+    Question Static { height: auto; width: 100%; padding: 0 1; background: $surface; color: $accent; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y,Y,enter", "answer(True)", show=False), Binding("n,N,q,escape", "answer(False)", show=False),
+    ]
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content(f"{self._question}  (y/n)"))
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the palette."""
+
+    command: str
+    text: str
+    key: str = ""
+    group: str = ""
+    usage: str = ""
+    """Arguments; what is not in brackets must be typed."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it can be carried out as it stands."""
+        return not self.usage or self.usage.startswith("[")
+
+    def fits(self, words: Sequence[str]) -> bool:
+        text = f"{self.group} {self.command} {self.text}".lower()
+        return all(word in text for word in words)
+
+
+_HINT = "command: resync, relist, resync 30s, pods -n dev, theme mono, q …"
+
+
+class Palette(TypedScreen[str | None]):
+    """Commands to choose from; what is typed filters them, and can be a command with arguments.
+
+    `on_highlight` is told which entry is under the cursor, for a preview.
+    """
+
+    DEFAULT_CSS = f"""
+    Palette {{ align: center top; background: transparent; }}
+    Palette Vertical {{ margin-top: 2; height: auto; max-height: 80%; width: 90%; max-width: 110; }}
+    Palette Vertical {{ background: $surface; border: round $accent; }}
+    Palette Input, Palette Input:focus {{ {_INPUT} }}
+    Palette OptionList {{ height: auto; max-height: 20; border: none; background: $surface; }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", show=False),
         Binding("down", "move(1)", show=False, priority=True),
         Binding("up", "move(-1)", show=False, priority=True),
+        Binding("pagedown", "move(10)", show=False, priority=True),
+        Binding("pageup", "move(-10)", show=False, priority=True),
+        Binding("tab", "complete", show=False, priority=True),
     ]
 
-    def __init__(self, commands: Sequence[tuple[str, str]], hint: str = _HINT) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], hint: str = _HINT, typed: str = "", free: bool = True,
+        on_highlight: Callable[[Entry | None], None] | None = None,
+    ) -> None:
+        """`free`: what is typed may be something that is not in the list."""
         super().__init__()
         self._hint = hint
-        self._commands = list(commands)
-        self._matches: list[tuple[str, str]] = list(commands)
+        self._typed = typed
+        self._free = free
+        self._on_highlight = on_highlight
+        self._entries = list(entries)
+        self._matches = self._entries
+        self._moved = False
+        groups = {entry.group for entry in entries}
+        self._group_width = max(map(len, groups)) + 1 if len(groups) > 1 else 0
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Input(placeholder=self._hint)
+            yield Input(self._typed, placeholder=self._hint, select_on_focus=False)
             yield OptionList(markup=False)
 
     def on_mount(self) -> None:
-        self.query_one(Input).cursor_blink = False
-        self.query_one(Input).focus()
-        self._fill("")
+        super().on_mount()
+        self._fill(self._typed)
 
     def _fill(self, typed: str) -> None:
         words = typed.lower().split()
-        first = words[0] if words else ""
-        self._matches = [
-            each for each in self._commands
-            if not words or each[0].split()[0] == first or all(word in f"{each[0]} {each[1]}".lower() for word in words)
-        ]
+        named = self._named(words)
+        self._matches = [named] if named else [each for each in self._entries if each.fits(words)]
+        head = " ".join(words)
+        self._matches.sort(key=lambda each: not each.command.startswith(head))
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options([Option(Content(f"{command:<16} {text}")) for command, text in self._matches])
+        options.add_options([Option(Content(self._row(entry))) for entry in self._matches])
         if self._matches:
             options.highlighted = 0
+        elif self._on_highlight is not None:
+            self._on_highlight(None)
+
+    def _named(self, words: Sequence[str]) -> Entry | None:
+        """The entry whose command is typed, with arguments behind it."""
+        found = [entry for entry in self._entries
+                 if (command := entry.command.lower().split()) == list(words[: len(command)]) and entry.usage
+                 and len(words) > len(command)]
+        return max(found, key=lambda entry: len(entry.command), default=None)
+
+    def _row(self, entry: Entry) -> str:
+        left = f"{entry.command} {entry.usage}".rstrip()
+        group = f"{entry.group:<{self._group_width}}" if self._group_width else ""
+        width = max(20, min(self.app.size.width * 9 // 10, 110) - 6)
+        key = f"  {entry.key}" if entry.key else ""
+        body = set_cell_size(f"{group}{left:<{34 if width > 90 else 24}} {entry.text}", width - len(key))
+        return f"{body}{key}"
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        if self._on_highlight is not None and event.option_index < len(self._matches):
+            self._on_highlight(self._matches[event.option_index])
 
     def on_input_changed(self, event: Input.Changed) -> None:
+        self._moved = False
         self._fill(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         typed = event.value.strip()
-        names = {command.split()[0] for command, _ in self._commands}
         chosen = self.query_one(OptionList).highlighted
-        if typed and (typed.split()[0] in names or chosen is None):
+        words = typed.lower().split()
+        exact = any(entry.command.lower() == typed.lower() and entry.is_complete for entry in self._entries)
+        if typed and (exact or self._named(words) or (self._free and not self._meant(words, chosen))):
             self.dismiss(typed)
         elif chosen is not None and self._matches:
-            self.dismiss(self._matches[chosen][0].split(" ")[0])
+            self._choose(self._matches[chosen])
         else:
             self.dismiss(None)
 
+    def _meant(self, words: Sequence[str], chosen: int | None) -> bool:
+        """Whether the entry under the cursor is what was typed: a part of its command, or it was gone to."""
+        if chosen is None or not self._matches:
+            return False
+        return self._moved or any(word.startswith(words[0]) for word in self._matches[chosen].command.lower().split())
+
+    def _choose(self, entry: Entry) -> None:
+        if entry.is_complete:
+            self.dismiss(entry.command)
+        else:
+            self._write(entry)
+
+    def _write(self, entry: Entry) -> None:
+        box = self.query_one(Input)
+        box.value = f"{entry.command} "
+        box.cursor_position = len(box.value)
+
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._matches[event.option_index][0].split(" ")[0])
+        self._choose(self._matches[event.option_index])
+
+    def action_complete(self) -> None:
+        chosen = self.query_one(OptionList).highlighted
+        if chosen is not None and self._matches:
+            self._write(self._matches[chosen])
 
     def action_move(self, rows: int) -> None:
         options = self.query_one(OptionList)
         if self._matches:
+            self._moved = True
             options.highlighted = ((options.highlighted or 0) + rows) % len(self._matches)
 
     def action_leave(self) -> None:

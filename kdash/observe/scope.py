@@ -1,0 +1,157 @@
+"""Orders about what is observed: other resources, another namespace, a selector, another context.
+
+Contract: as `orders`: nothing raises for what a user can cause, nothing blocks for longer than `_PATIENCE_S`. The
+change itself happens on a thread: names are resolved first, so that a wrong one leaves everything as it is; then the
+informers end and new ones start. Any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kdash.informer.errors import InformerError
+from kdash.observe.door import Outcome, ScopeView
+from kdash.observe.parse import BadValue, parse_resources
+from kdash.probe.text import clean, shorten
+
+if TYPE_CHECKING:
+    from kdash.informer.resources import ResourceInfo
+    from kdash.observe.live import Connector, LiveObservation, Wanted
+
+__all__ = ["Contexts", "Scoping"]
+
+_PATIENCE_S = 0.2
+_NAMESPACES_MAX = 500
+
+
+class Contexts(Protocol):
+    """The contexts that can be changed to."""
+
+    def names(self) -> tuple[str, ...]:
+        """As the kubeconfig lists them, the current one first. Raises `InformerError`s."""
+
+    def connector(self, name: str) -> Connector:
+        """Makes clients of that context."""
+
+
+class Scoping:
+    """What one live observation observes, and how to change it."""
+
+    def __init__(self, observation: LiveObservation, contexts: Contexts | None) -> None:
+        self._observation = observation
+        self._contexts = contexts
+        self._busy = threading.Lock()  # held while informers are exchanged
+
+    def view(self) -> ScopeView:
+        """What is observed now, and what else there is."""
+        observation = self._observation
+        wanted, client = observation.wanted, observation.client
+        namespace = wanted.namespace or (client.namespace if client is not None else "")
+        seen = observation.objects.namespaces(_NAMESPACES_MAX)
+        return ScopeView(
+            wanted.resources, "" if wanted.all_namespaces else namespace, wanted.all_namespaces,
+            wanted.label_selector, wanted.field_selector, client.context if client is not None else "",
+            tuple(sorted({*seen, *([namespace] if namespace else [])})), self._context_names(),
+        )  # fmt: skip
+
+    def _context_names(self) -> tuple[str, ...]:
+        if self._contexts is None:
+            return ()
+        try:
+            return tuple(map(clean, self._contexts.names()))
+        except InformerError:
+            return ()
+
+    def change(
+        self, resources: tuple[str, ...] | None, namespace: str | None, all_namespaces: bool | None,
+        label_selector: str | None, field_selector: str | None,
+    ) -> Outcome:
+        observation = self._observation
+        wanted = observation.wanted
+        try:
+            names = wanted.resources if resources is None else parse_resources(resources)
+        except BadValue as error:
+            return Outcome(False, str(error))
+        change: dict[str, Any] = {"resources": names}
+        if namespace is not None:
+            change |= {"namespace": namespace, "all_namespaces": False}
+        if all_namespaces is not None:
+            change["all_namespaces"] = all_namespaces
+        if label_selector is not None:
+            change["label_selector"] = label_selector
+        if field_selector is not None:
+            change["field_selector"] = field_selector
+        after = replace(wanted, **change)
+        if after == wanted:
+            return Outcome(False, f"that is what is observed already: {_words(after)}")
+        if observation.client is None:
+            return Outcome(False, "not connected yet: nothing is observed")
+        return self._in_time(
+            lambda: self._change(after), f"{_words(after)}: the informers start anew", "kdash-scope"
+        )
+
+    def _change(self, wanted: Wanted) -> Outcome:
+        observation = self._observation
+        client = observation.client
+        if client is None:
+            return Outcome(False, "not connected: nothing was changed")
+        infos: list[ResourceInfo] = []
+        try:
+            for name in wanted.resources:
+                infos += [info for info in client.resolve_all(name) if info not in infos]
+        except (InformerError, OSError) as error:
+            return observation.orders.log(Outcome(False, f"{shorten(str(error))}; nothing was changed"))
+        observation.observe_instead(wanted, infos)
+        return observation.orders.log(Outcome(True, f"{_words(wanted)}: the informers start anew"))
+
+    def change_context(self, name: str) -> Outcome:
+        observation = self._observation
+        if self._contexts is None:
+            return Outcome(False, "this observation has no kubeconfig to take a context from")
+        try:
+            names = self._contexts.names()
+        except InformerError as error:
+            return Outcome(False, shorten(str(error)))
+        if name not in names:
+            known = f"contexts: {', '.join(map(clean, names))}" if names else "the kubeconfig has none"
+            return Outcome(False, f"there is no context {clean(name)}; {known}")
+        client = observation.client
+        if client is not None and client.context == name and not observation.is_demo:
+            return Outcome(False, f"{clean(name)} is the context already")
+        connect = self._contexts.connector(name)
+        wanted = replace(observation.wanted, namespace=None)
+        if observation.is_demo:
+            wanted = replace(wanted, all_namespaces=False, seed=None)
+        words = f"context {clean(name)}: connecting"
+
+        def change() -> Outcome:
+            observation.orders.log(Outcome(True, words))
+            observation.connect_instead(connect, wanted, name)
+            return Outcome(True, words)
+
+        return self._in_time(change, words, "kdash-context")
+
+    def _in_time(self, work: Callable[[], Outcome], promise: str, name: str) -> Outcome:
+        """What `work` says, or a promise when that takes too long."""
+        if not self._busy.acquire(blocking=False):
+            return Outcome(False, "the last change is still under way: try again in a moment")
+        done: list[Outcome] = []
+
+        def run() -> None:
+            try:
+                done.append(work())
+            finally:
+                self._busy.release()
+
+        self._observation.in_background(run, name).join(_PATIENCE_S)
+        return done[0] if done else Outcome(True, promise)
+
+
+def _words(wanted: Wanted) -> str:
+    where = "in all namespaces" if wanted.all_namespaces else f"in namespace {clean(wanted.namespace or 'default')}"
+    label = f" -l {clean(wanted.label_selector)}" if wanted.label_selector else ""
+    field = f" --field-selector {clean(wanted.field_selector)}" if wanted.field_selector else ""
+    return f"observing {clean(','.join(wanted.resources))} {where}{label}{field}"

@@ -1,0 +1,54 @@
+"""A screen with one line to type into, which loses no key.
+
+Who types `:resync` quickly has typed it before the palette stands: those keys wait here until the line has the focus.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from textual.events import Key
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+__all__ = ["TypedScreen"]
+
+Result = TypeVar("Result")
+
+
+class TypedScreen(ModalScreen[Result]):
+    """Its `Input` gets every key from the moment the screen was asked for."""
+
+    AUTO_FOCUS = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._early: list[Key] = []
+        self._is_ready = False
+
+    def on_mount(self) -> None:
+        self.query_one(Input).cursor_blink = False
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Hand over what was typed so far, then let the line have the rest: nothing comes between."""
+        self._is_ready = True
+        early, self._early = self._early, []
+        for event in early:
+            self._hand_over(event)
+        self.set_focus(self.query_one(Input))
+
+    def _hand_over(self, event: Key) -> None:
+        again = Key(event.key, event.character)
+        again._sender = None  # else it would not rise to the app, which knows what enter means
+        self.query_one(Input)._forward_event(again)
+
+    def take_key(self, event: Key) -> bool:
+        """Whether this key, which came to the app, was meant for the line; then it gets there."""
+        if not self._is_ready:
+            self._early.append(event)
+        elif event.is_printable:  # the line takes these itself: this one passed it by
+            self._hand_over(event)
+        else:
+            return False
+        return True

@@ -27,7 +27,7 @@ _COMFORTABLE = (80, 24)
 @cluster_options
 @click.option("--offline", is_flag=True, help="Ask no server.")
 @click.pass_context
-def doctor(ctx: click.Context, offline: bool, **values: Any) -> int:
+def doctor(ctx: click.Context, /, offline: bool, **values: Any) -> int:
     """Check terminal, colours, keys, clipboard, settings, kubeconfig and permissions for RESOURCEs (default: pods).
 
     Sends only GET: a list of one object and a watch that is closed at once.
@@ -47,7 +47,7 @@ def doctor(ctx: click.Context, offline: bool, **values: Any) -> int:
             **connection,
         ):
             code, failed = _told(finding, code, failed)
-    click.echo(f"\n{failed} of these need you" if failed else "\nall is well")
+    click.echo(f"\n{failed} of these need you" if failed else "\nnothing fails")
     return code
 
 

@@ -24,7 +24,7 @@ __all__ = ["info"]
 @core_options
 @ui_options
 @click.pass_context
-def info(ctx: click.Context, origins: bool, **values: Any) -> int:
+def info(ctx: click.Context, /, origins: bool, **values: Any) -> int:
     """Print versions, the paths that kdash uses, and where every setting comes from.
 
     Takes the dashboard's options, to show what they would change.

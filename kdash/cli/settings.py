@@ -1,8 +1,8 @@
 """Settings from files and the environment: `config.toml` of the user's and of the project, and `KDASH_*`.
 
 What counts first: an option on the command line, the environment, the project's file (`.kdash.toml` in the current
-folder), the user's file (`config.toml` in the platform's folder for kdash). The keys of a file are the long names of the
-options. `KDASH_CONFIG` is another program's: it is never read.
+folder), the user's file (`config.toml` in the platform's folder for kdash). The keys of a file are the long names of
+the options. `KDASH_CONFIG` is another program's: it is never read.
 """
 
 from __future__ import annotations

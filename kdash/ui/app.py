@@ -17,6 +17,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingsMap
 from textual.events import Key, Resize
 from textual.geometry import Size
+from textual.screen import Screen
 from textual.timer import Timer
 
 from kdash.observe.door import Observation, Outcome, UiOptions
@@ -53,6 +54,10 @@ __all__ = ["KdashApp"]
 
 _logger = logging.getLogger(__name__)
 _SLOTS = {"queue": 0, "resync": 0, "handlers": 1, "api": 1}
+
+
+class Dashboard(Screen[None], inherit_bindings=False):
+    """The screen of the panes. No key is its own: Textual's screens keep tab and ctrl+c for themselves."""
 
 
 class KdashApp(App[int]):
@@ -92,6 +97,7 @@ class KdashApp(App[int]):
         self.mouse = options.mouse
         self.crash: BaseException | None = None
         self._timer: Timer | None = None
+        self._rate_hz = options.refresh_hz
         self._was_demo = observation.is_demo
         self._slowly_at = 0.0
         self._message: Line = ()
@@ -125,6 +131,9 @@ class KdashApp(App[int]):
                     priority=action.id in ("interrupt", "quit_now"))
             for action in self.actions if action.keys
         )  # fmt: skip
+
+    def get_default_screen(self) -> Screen[None]:
+        return Dashboard(id="_default")
 
     def compose(self) -> ComposeResult:
         yield self.header

@@ -43,7 +43,7 @@ PICTURES = (
     Picture("demo-120x40", (120, 40)),
     Picture("demo-200x60", (200, 60), ("down", "down", "down")),
     Picture("resync-wave", (120, 40), ("r",), wait_s=0.3),
-    Picture("relist", (120, 40), ("R",), wait_s=0.6),
+    Picture("relist", (120, 40), ("R",), wait_s=2.5),
     Picture("slow-handler", (120, 40), ("5", "5"), after_s=20.0, handlers=_OWN),
     Picture("held", (120, 40), ("s", "n"), wait_s=4.0),
     Picture("advice", (120, 40), ("a",), after_s=20.0, handlers=_OWN, wait_s=1.5),

@@ -486,7 +486,7 @@ async def test_the_namespace_and_the_context_can_be_chosen_from_a_list() -> None
 
 async def test_a_bare_resource_is_a_command_as_in_k9s() -> None:
     spy = Spy()
-    async with dashboard(spy) as (app, pilot):
+    async with dashboard(spy) as (_, pilot):
         await typed(pilot, ":pods -n dev")
         assert spy.orders == [("set_scope", ("pods",), "dev", None, None, None)]
 

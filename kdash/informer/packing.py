@@ -44,7 +44,8 @@ class Codec:
     def pack(self, raw: bytes) -> bytes:
         """One zstd frame holding `raw`."""
         with self._packing:
-            return self._compress(raw)
+            packed = self._compress(raw)
+        return bytes(memoryview(packed))  # a copy of its size: the other was cut from a block for the worst case
 
     def unpack(self, packed: bytes) -> bytes:
         """What `pack` was given."""

@@ -179,6 +179,10 @@ class Store:
         """
         return self._storage.pack_pending(limit)
 
+    def waiting_to_be_packed(self) -> int:
+        """How many objects are not compressed yet; a few always stay so, because there is nothing to learn from."""
+        return self._storage.waiting_to_be_packed()
+
 
 def new_store(
     key_func: KeyFunc | None = None, *, transform: StoreTransform | None = None, packed: bool = False

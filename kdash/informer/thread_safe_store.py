@@ -139,6 +139,10 @@ class ThreadSafeStore:
         """Compress up to `limit` objects that wait for it; True when more could be done at once."""
         return self._backlog is not None and self._backlog.pack_some(limit)
 
+    def waiting_to_be_packed(self) -> int:
+        """How many objects are not compressed yet; no lock."""
+        return 0 if self._backlog is None else len(self._backlog)
+
     # reads ---------------------------------------------------------------------------------------------
 
     def get(self, key: str) -> Any:

@@ -251,10 +251,10 @@ class InformerBench:
 
     def settle(self) -> None:
         """Wait until the cache is packed, then collect garbage: memory is measured afterwards."""
-        until, calm = time.perf_counter() + _SETTLE_S, 0
-        while calm < 5 and time.perf_counter() < until:
-            busy = any(informer.indexer.pack_pending(0) for informer in self.informers)
-            calm = 0 if busy else calm + 1
+        until, waiting, calm = time.perf_counter() + _SETTLE_S, -1, 0
+        while calm < 10 and time.perf_counter() < until:
+            before, waiting = waiting, sum(informer.indexer.waiting_to_be_packed() for informer in self.informers)
+            calm = calm + 1 if waiting == before else 0
             time.sleep(0.03)
         self._counted()
         gc.collect()

@@ -7,6 +7,7 @@ watch can take it. It ends with its input, i.e. with the process that started it
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -139,4 +140,5 @@ def _storm(server: Any, count: int, size: int, pods: int) -> None:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]), int(sys.argv[2]), sys.stdin, sys.stdout)
+    with contextlib.suppress(BrokenPipeError):  # who started it has gone
+        _serve(int(sys.argv[1]), int(sys.argv[2]), sys.stdin, sys.stdout)

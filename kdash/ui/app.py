@@ -13,11 +13,10 @@ import logging
 import os
 import sys
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingsMap
-from textual.events import Key, Resize
+from textual.events import Resize
 from textual.geometry import Size
-from textual.screen import Screen
 from textual.timer import Timer
 
 from kdash.observe.door import Observation, Outcome, UiOptions
@@ -44,8 +43,8 @@ from kdash.ui.presenter.context import Context
 from kdash.ui.presenter.header import header_line
 from kdash.ui.presenter.tabs import tabs_line
 from kdash.ui.screens.inspect import InspectScreen
-from kdash.ui.screens.typed import TypedScreen
 from kdash.ui.spans import Line, line
+from kdash.ui.terminal_app import TerminalApp
 from kdash.ui.themes import THEMES, theme_names
 from kdash.ui.theming import ThemeFolder, textual_theme
 from kdash.ui.viewing import in_order
@@ -56,11 +55,7 @@ _logger = logging.getLogger(__name__)
 _SLOTS = {"queue": 0, "resync": 0, "handlers": 1, "api": 1}
 
 
-class Dashboard(Screen[None], inherit_bindings=False):
-    """The screen of the panes. No key is its own: Textual's screens keep tab and ctrl+c for themselves."""
-
-
-class KdashApp(App[int]):
+class KdashApp(TerminalApp):
     """The dashboard on one observation."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -95,7 +90,6 @@ class KdashApp(App[int]):
         self.header_hidden = False
         self.handler_order = "joined"
         self.mouse = options.mouse
-        self.crash: BaseException | None = None
         self._timer: Timer | None = None
         self._rate_hz = options.refresh_hz
         self._was_demo = observation.is_demo
@@ -131,9 +125,6 @@ class KdashApp(App[int]):
                     priority=action.id in ("interrupt", "quit_now"))
             for action in self.actions if action.keys
         )  # fmt: skip
-
-    def get_default_screen(self) -> Screen[None]:
-        return Dashboard(id="_default")
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -366,37 +357,6 @@ class KdashApp(App[int]):
     def action_run(self, action_id: str) -> None:
         """A key of the table of actions."""
         self.commands.run(action_id)
-
-    def on_key(self, event: Key) -> None:
-        """A key that nobody took; one that was typed ahead of a prompt belongs to the prompt."""
-        if isinstance(self.screen, TypedScreen) and self.screen.take_key(event):
-            event.prevent_default()
-
-    def set_mouse(self, on: bool) -> bool:
-        """Take the mouse, or leave it to the terminal; returns what is so now."""
-        driver = self._driver
-        switch = getattr(driver, "_enable_mouse_support" if on else "_disable_mouse_support", None)
-        if switch is not None:
-            driver._mouse = True  # type: ignore[union-attr]
-            switch()
-            driver._mouse = on  # type: ignore[union-attr]
-        self.mouse = on
-        return on
-
-    # the end of things ---------------------------------------------------------------------------------
-
-    def _handle_exception(self, error: Exception) -> None:
-        """Textual would print a traceback with local variables, and so what they hold: a report is written instead."""
-        self.crash = self.crash or error
-        self._return_code = 1
-        if self._exception is None:
-            self._exception = error
-            self._exception_event.set()
-        self._close_messages_no_wait()
-
-    def panic(self, *renderables: object) -> None:
-        """The terminal's input failed."""
-        self._handle_exception(OSError("the terminal's input failed"))
 
     def describe_itself(self) -> dict[str, str]:
         """Facts for a report; nothing of the cluster's."""

@@ -187,7 +187,7 @@ class Commands:
             app.set_theme(before)
             self.command(typed or "")
 
-        app.push_screen(Palette(self.entries(), on_highlight=preview), done)
+        app.push_screen(Palette(self.entries(), on_highlight=preview, aliases=_ALIASES), done)
 
     def command(self, typed: str) -> None:
         """Carry out a line: a command with its arguments, or what to observe: `pods -n dev`."""

@@ -56,6 +56,8 @@ class Measurements:
                     self._note(turn, "versus", size, other_sync(self.versus, server.url))
 
     def _note(self, turn: int, who: str, size: int, figures: dict[str, Any]) -> None:
+        said = ", ".join(f"{name} {figures[name]:,.2f}" for name in ("wall_s", "cpu_s", "resident"))
+        say(f"  {who}: {said}")
         if turn:  # the first round warms up
             for name in ("wall_s", "cpu_s", "resident", "peak"):
                 self.add(figures[name], who, name, size)
@@ -78,6 +80,7 @@ class Measurements:
                         self._note_storm(turn, ("official", size), client.storm(fewer, size))
 
     def _note_storm(self, turn: int, key: tuple[str, int], run: dict[str, Any]) -> None:
+        say(f"  {key[0]}: {run['events'] / run['wall_s']:,.0f}/s, {run['cpu_s'] / run['events'] * 1e6:.1f} µs of CPU")
         if turn:
             self.add(run["events"] / run["wall_s"], "events/s", *key)
             self.add(run["cpu_s"] / run["events"] * 1e6, "CPU µs an event", *key)
@@ -113,14 +116,20 @@ def main() -> None:
         options.sizes, options.events, options.rounds = "1000,10000", 20_000, 2
     sizes = [int(size) for size in options.sizes.split(",")]
     measured = Measurements(options.rounds, options.versus)
-    for size in sizes:
-        measured.syncs(size)
-    measured.storms(options.events, min(10_000, max(sizes)))
-    if options.soak:
-        measured.soak(options.soak)
-    text = markdown(measured.figure, sizes, options.rounds)
-    print(text)
-    if options.write_readme:
+    whole = False
+    try:
+        measured.storms(options.events, min(10_000, max(sizes)))
+        for size in sizes:
+            measured.syncs(size)
+        if options.soak:
+            measured.soak(options.soak)
+        whole = True
+    except KeyboardInterrupt:
+        say("interrupted: the table holds what was measured")
+    finally:
+        text = markdown(measured.figure, sizes, options.rounds)
+        print(text)
+    if options.write_readme and whole:
         write_readme(text)
 
 

@@ -322,7 +322,10 @@ def main() -> None:
     given = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))  # some scenarios wait for no argparse
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     scenario = json.loads(Path(given["--scenario"]).read_text())
-    Play(scenario, given["--server"], given["--engine"]).run()
+    play = Play(scenario, given["--server"], given["--engine"])
+    if "--started" in given:
+        Path(given["--started"]).unlink()
+    play.run()
     sys.stdout.flush()
     os._exit(0)  # a handler that sleeps must not hold the process up
 

@@ -14,7 +14,6 @@ QUICK = [
     "basic-list-watch",
     "delete-unknown",
     "handler-removal",
-    "initial-flag-grouping",
     "late-join",
     "membership-decides",
     "paging-three-pages",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -125,13 +125,14 @@ class Palette(TypedScreen[str | None]):
 
     def __init__(
         self, entries: Sequence[Entry], hint: str = _HINT, typed: str = "", free: bool = True,
-        on_highlight: Callable[[Entry | None], None] | None = None,
+        on_highlight: Callable[[Entry | None], None] | None = None, aliases: Collection[str] = (),
     ) -> None:
-        """`free`: what is typed may be something that is not in the list."""
+        """`free`: what is typed may be something that is not in the list; `aliases` mean themselves."""
         super().__init__()
         self._hint = hint
         self._typed = typed
         self._free = free
+        self._aliases = aliases
         self._on_highlight = on_highlight
         self._entries = list(entries)
         self._matches = self._entries
@@ -150,9 +151,9 @@ class Palette(TypedScreen[str | None]):
 
     def _fill(self, typed: str) -> None:
         words = typed.lower().split()
-        named = self._named(words)
-        self._matches = [named] if named else [each for each in self._entries if each.fits(words)]
-        head = " ".join(words)
+        named, head = self._named(words), " ".join(words)
+        begun = [each for each in self._entries if len(words) > 1 and each.command.startswith(head)]
+        self._matches = begun or ([named] if named else [each for each in self._entries if each.fits(words)])
         self._matches.sort(key=lambda each: not each.command.startswith(head))
         options = self.query_one(OptionList)
         options.clear_options()
@@ -189,8 +190,10 @@ class Palette(TypedScreen[str | None]):
         typed = event.value.strip()
         chosen = self.query_one(OptionList).highlighted
         words = typed.lower().split()
+        begun = chosen is not None and len(words) > 1 and self._matches[chosen].command.startswith(" ".join(words))
         exact = any(entry.command.lower() == typed.lower() and entry.is_complete for entry in self._entries)
-        if typed and (exact or self._named(words) or (self._free and not self._meant(words, chosen))):
+        named = bool(words) and (words[0] in self._aliases or (self._named(words) is not None and not begun))
+        if typed and (exact or named or (self._free and not self._meant(words, chosen))):
             self.dismiss(typed)
         elif chosen is not None and self._matches:
             self._choose(self._matches[chosen])

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from kdash.informer.clock import VirtualClock, new_random
-from kdash.informer.controller import Controller
+from kdash.informer.clock import SystemClock, VirtualClock, new_random
+from kdash.informer.controller import Controller, ControllerConfig
 from kdash.informer.errors import InformerError
 from kdash.informer.handlers import ResourceEventHandlerFuncs
-from kdash.informer.indexer import Indexer
+from kdash.informer.indexer import Indexer, new_indexer
 from kdash.informer.list_watch import CancelToken
 from kdash.informer.objects import KubeObject
 from kdash.informer.plain_informer import new_informer
+from kdash.informer.queue.engines import new_queue
+from kdash.informer.reflector import Reflector
 from tests.informer.fake_source import FakeSource
 from tests.informer.informer_rig import CONFIG_MAPS, ENGINES, PATIENCE_S, Recorder, settle, settle_armed
 
@@ -69,7 +71,7 @@ ordered = pytest.mark.parametrize("run", ["real", "real-atomic"], indirect=True)
 atomic = pytest.mark.parametrize("run", ["real-atomic"], indirect=True)
 
 
-def test_example_a_handler_that_deletes_what_it_sees(run: Run) -> None:
+def test_example_new_informer_a_handler_that_deletes_what_it_sees(run: Run) -> None:
     source = FakeSource()
     deleted: list[str] = []
     done = threading.Semaphore(0)
@@ -88,6 +90,47 @@ def test_example_a_handler_that_deletes_what_it_sees(run: Run) -> None:
         assert done.acquire(timeout=PATIENCE_S)
     assert sorted(deleted) == ["default/a-hello", "default/b-controller", "default/c-framework"]
     assert informer.store.list_keys() == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_example_a_controller_made_of_its_parts(engine: str) -> None:
+    source = FakeSource()
+    store = new_indexer()
+    store.tracks_resource_version = engine == "real-atomic"
+    deleted: list[str] = []
+    done = threading.Semaphore(0)
+
+    def process(deltas: Any, is_in_initial_list: bool) -> None:
+        for type_, obj in ((delta.type, delta.object) for delta in deltas):
+            if type_ == "Deleted":
+                store.delete(obj)
+                deleted.append(obj.key)
+                done.release()
+            elif isinstance(obj, KubeObject):
+                store.update(obj)
+                source.delete(obj.name)
+
+    queue = new_queue(engine, known_objects=store)
+    clock = SystemClock()
+
+    def make_reflector() -> Reflector:
+        return Reflector(source, queue, name="example", use_watch_list=False, clock=clock, rng=new_random(1))
+
+    controller = Controller(
+        ControllerConfig(name="example", queue=queue, make_reflector=make_reflector, process=process, clock=clock)
+    )
+    stop = CancelToken()
+    thread = threading.Thread(target=controller.run, args=(stop,))
+    thread.start()
+    settle(controller.has_synced)
+    for name in ("a-hello", "b-controller", "c-framework"):
+        source.add(name)
+    for _ in range(3):
+        assert done.acquire(timeout=PATIENCE_S)
+    stop.cancel()
+    thread.join(PATIENCE_S)
+    assert sorted(deleted) == ["default/a-hello", "default/b-controller", "default/c-framework"]
+    assert store.list_keys() == []
 
 
 def test_hammer_controller(run: Run) -> None:

@@ -41,7 +41,7 @@ def add_function(obj: Any) -> None: ...
 def update_function(old: Any, new: Any) -> None: ...
 
 
-def test_ct14_missing_functions_are_ignored() -> None:
+def test_ct14_typed_resource_event_handler_funcs_may_be_missing() -> None:
     handler = ResourceEventHandlerFuncs()
     handler.on_add("a", True)
     handler.on_update("a", "b")
@@ -49,7 +49,7 @@ def test_ct14_missing_functions_are_ignored() -> None:
     assert isinstance(handler, ResourceEventHandler)
 
 
-def test_ct14_functions_get_their_objects() -> None:
+def test_ct14_typed_resource_event_handler_funcs_get_their_objects() -> None:
     calls: list[Any] = []
     handler = ResourceEventHandlerFuncs(
         on_add=calls.append,
@@ -89,13 +89,13 @@ def test_a_bound_default_is_not_taken_for_the_initial_flag() -> None:
         ("no-1", "no-2", []),
     ],
 )
-def test_ct13_filter_maps_updates(old: str, new: str, expected: list[Any]) -> None:
+def test_ct13_typed_filtering_resource_event_handler_maps_updates(old: str, new: str, expected: list[Any]) -> None:
     recorder = Recorder()
     FilteringResourceEventHandler(lambda obj: obj.startswith("yes"), recorder).on_update(old, new)
     assert recorder.calls == expected
 
 
-def test_ct13_filter_passes_adds_and_deletes_that_match() -> None:
+def test_ct13_typed_filtering_resource_event_handler_passes_adds_and_deletes_that_match() -> None:
     recorder = Recorder()
     handler = FilteringResourceEventHandler(lambda obj: str(obj).startswith("yes"), recorder)
     handler.on_add("yes", True)
@@ -114,11 +114,11 @@ def test_ct13_filter_sees_tombstones() -> None:
     assert recorder.calls == [("delete", tombstone)]
 
 
-def test_name_for_handler_class() -> None:
+def test_pl15_name_for_handler_class() -> None:
     assert name_for_handler(Recorder()) == f"{HERE}.Recorder"
 
 
-def test_name_for_handler_functions_with_a_common_qualifier() -> None:
+def test_pl15_name_for_handler_functions_with_a_common_qualifier() -> None:
     recorder = Recorder()
     handler = ResourceEventHandlerFuncs(recorder.on_add, recorder.on_update, recorder.on_delete)
     assert name_for_handler(handler) == f"{HERE}.Recorder"

@@ -13,7 +13,7 @@ PODS = ResourceInfo("", "v1", "pods", "Pod", True)
 NODES = ResourceInfo("", "v1", "nodes", "Node", False)
 
 
-def test_new_informer_name_refuses_empty_and_taken_names() -> None:
+def test_me2_new_informer_name_refuses_empty_and_taken_names() -> None:
     with pytest.raises(InformerError, match="must not be empty"):
         InformerName("")
     name = InformerName("unique")

@@ -40,7 +40,7 @@ def test_get_index_func_values():
     assert sorted(indexer.list_index_func_values("label")) == ["bar", "biz"]
 
 
-def test_multi_index_keys():
+def test_st2_multi_index_keys():
     """TestMultiIndexKeys: several values an object, through add, delete and update."""
     pod1, pod2, pod3 = pod("one", "ernie,bert"), pod("two", "bert,oscar"), pod("tre", "ernie,elmo")
     indexer = indexed(pod1, pod2, pod3)
@@ -66,7 +66,7 @@ def test_index_returns_what_shares_a_value_once():
     assert indexer.index("byUser", pod("other", "")) == []
 
 
-def test_thread_safe_store_delete_removes_empty_sets_from_index():
+def test_st3_thread_safe_store_delete_removes_empty_sets_from_index():
     indexer = indexed(pod("one", "a"))
     indexer.delete(make("one"))
     assert indexer.list_index_func_values("byUser") == []

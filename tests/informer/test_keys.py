@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,7 +79,7 @@ def test_key3_names_survive_a_round_trip(namespace: str, name: str):
     assert parse_object_name(str(ObjectName(namespace, name))) == ObjectName(namespace, name)
 
 
-def test_key4_deletion_handling_takes_the_tombstones_key_verbatim():
+def test_key4_deletion_handling_object_to_name_takes_the_tombstones_key_verbatim():
     tombstone = DeletedFinalStateUnknown("a/b/c", make("other"))
     assert deletion_handling_key_func(tombstone) == "a/b/c"
     assert deletion_handling_key_func(make("a", namespace="ns")) == "ns/a"
@@ -85,6 +87,27 @@ def test_key4_deletion_handling_takes_the_tombstones_key_verbatim():
     assert deletion_handling_object_name(make("a", namespace="n")) == object_to_name(Named("n", "a"))
     with pytest.raises(InformerError, match="unexpected key format"):
         deletion_handling_object_name(tombstone)
+
+
+@pytest.mark.parametrize(("obj", "name"), [
+    (make("a", namespace="ns"), ObjectName("ns", "a")),
+    (DeletedFinalStateUnknown("ns/a", make("a", namespace="ns")), ObjectName("ns", "a")),
+    (DeletedFinalStateUnknown("ns/a", None), ObjectName("ns", "a")),
+    (DeletedFinalStateUnknown("", None), ObjectName("", "")),
+])  # fmt: skip
+def test_key4_deleted_object_get_object_name(obj: Any, name: ObjectName) -> None:
+    assert deletion_handling_object_name(obj) == name
+
+
+@pytest.mark.parametrize(("obj", "key"), [
+    (make("a", namespace="ns"), "ns/a"),
+    (make("node"), "node"),
+    (DeletedFinalStateUnknown("ns/a", make("other")), "ns/a"),
+    (DeletedFinalStateUnknown("ns/a", None), "ns/a"),
+    (DeletedFinalStateUnknown("", None), ""),
+])  # fmt: skip
+def test_key4_deleted_object_get_key(obj: Any, key: str) -> None:
+    assert deletion_handling_key_func(obj) == key
 
 
 def test_key5_key_error_carries_object_and_cause():

@@ -20,7 +20,7 @@ def test_off_unless_the_environment_asks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert MutationDetector.from_environment("x", VirtualClock()) is not None
 
 
-def test_mutation_detector_reports_a_changed_object_once() -> None:
+def test_md1_mutation_detector_reports_a_changed_object_once() -> None:
     found: list[tuple[str, str]] = []
     detector = MutationDetector("test", VirtualClock(), lambda informer, key: found.append((informer, key)))
     one, two = make_object("one"), make_object("two")

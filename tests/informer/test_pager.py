@@ -48,7 +48,7 @@ class _Pages:
         (21, 10, True, 3),
     ],
 )
-def test_rf15_all_pages_are_merged_at_the_first_pages_version(
+def test_rf15_list_pager_list_merges_all_pages_at_the_first_pages_version(
     total: int, size: int, paginated: bool, requests: int
 ) -> None:
     server = _Pages(total, size)
@@ -85,7 +85,7 @@ def test_rf15_expired_on_page_one_is_the_callers() -> None:
     assert len(server.seen) == 1
 
 
-def test_rf15_expired_on_page_two_leads_to_one_full_list_at_the_original_version() -> None:
+def test_rf15_list_pager_list_expired_on_page_two_leads_to_one_full_list_at_the_original_version() -> None:
     server = _Pages(25, 10, lambda n: expired() if n == 2 else None)
     result = list_in_pages(server, ListOptions(resource_version="7", resource_version_match="Exact"), 10)
     assert (len(result.items), result.resource_version, result.paginated) == (25, "full", True)
@@ -94,7 +94,7 @@ def test_rf15_expired_on_page_two_leads_to_one_full_list_at_the_original_version
     assert last.resource_version_match == "Exact"
 
 
-def test_rf15_expired_on_page_two_without_the_fallback_is_the_callers() -> None:
+def test_rf15_list_pager_list_expired_on_page_two_without_the_fallback_is_the_callers() -> None:
     server = _Pages(25, 10, lambda n: expired() if n == 2 else None)
     with pytest.raises(ApiStatusError):
         list_in_pages(server, ListOptions(), 10, full_list_if_expired=False)

@@ -199,7 +199,7 @@ def test_process_deltas_in_batch_all_fail() -> None:
     assert "(3/3)" in str(error)
 
 
-def test_process_deltas_in_batch_partial_failure_tells_the_successes_in_order() -> None:
+def test_ct3_process_deltas_in_batch_partial_failure_tells_the_successes_in_order() -> None:
     sink, error = batch_with_failures("b")
     assert sink.told == [("add", "a", "1", False), ("add", "c", "1", False)]
     assert "(1/3)" in str(error)

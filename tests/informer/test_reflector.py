@@ -40,7 +40,7 @@ from tests.informer.reflector_doubles import (
 # streams and their ends --------------------------------------------------------------------------------
 
 
-def test_close_watch_channel_on_error() -> None:
+def test_rf39_close_watch_channel_on_error() -> None:
     stream = ScriptedStream(error_event(INTERNAL))
     Run([page(1)], [stream])
     assert stream.stops == 1
@@ -79,7 +79,19 @@ def test_reflector_watch_stopped_after_the_watch_opened_closes_the_watcher_witho
     assert run.server.verbs == ["LIST", "WATCH"]
 
 
-def test_reflector_handle_watch_stopped_while_reading() -> None:
+def test_reflector_handle_watch_stopped_before_nothing_is_read() -> None:
+    stream = ScriptedStream(event("ADDED", "late", 2))
+    run = Run([page(1)], [lambda: (run_stop(), stream)[1]], go=False)
+
+    def run_stop() -> None:
+        run.reflector.stop()
+
+    run.reflector.run()
+    assert (stream.reads, stream.stops) == (0, 1)
+    assert run.store.contents() == {}
+
+
+def test_rf37_reflector_handle_watch_stopped_after_what_comes_is_left_out() -> None:
     run = Run([page(1)], [], go=False)
     stream = ScriptedStream(run.reflector.stop, event("ADDED", "late", 2))
     run.server._watches.append(stream)
@@ -89,7 +101,24 @@ def test_reflector_handle_watch_stopped_while_reading() -> None:
     assert ("add", "default/late", "2") not in run.store.calls
 
 
-def test_reflector_handle_watch_result_chan_closed_is_a_very_short_watch() -> None:
+def test_rf37_reflector_stop_watch_is_no_error_and_leaves_the_version() -> None:
+    run = Run([page(1)], [], go=False)
+    run.server._watches.append(ScriptedStream(event("ADDED", "a", 7), run.reflector.stop))
+    run.reflector.run()
+    assert run.reflector.last_sync_resource_version() == "7"
+    assert (run.errors, run.records("error")) == ([], [])
+    assert [record["reason"] for record in run.records("watch.close")] == ["stop"]
+
+
+def test_reflector_handle_watch_result_chan_closed_after_it_was_read_is_a_very_short_watch() -> None:
+    stream = ScriptedStream(lambda: None)
+    run = Run([page(1)], [stream])
+    assert run.records("watch.close")[0]["reason"] == "very_short"
+    assert run.server.verbs[:2] == ["LIST", "WATCH"]
+    assert stream.stops == 1
+
+
+def test_reflector_handle_watch_result_chan_closed_before_is_a_very_short_watch() -> None:
     stream = ScriptedStream()
     run = Run([page(1)], [stream])
     assert run.records("watch.close")[0]["reason"] == "very_short"
@@ -215,7 +244,7 @@ def test_retry_internal_error(budget_s: float, jump_at: int | None, expected: in
     assert closes.index("relist") == expected
 
 
-def test_default_and_too_small_watch_timeouts_are_five_to_ten_minutes() -> None:
+def test_rf1_watch_timeout_default_and_too_small_ones_are_five_to_ten_minutes() -> None:
     for settings, low, high in (({}, 300, 600), ({"min_watch_timeout_s": 60}, 300, 600),
                                 ({"min_watch_timeout_s": 1800}, 1800, 3600)):  # fmt: skip
         run = Run([page(1)], [ScriptedStream(event("ADDED", "a", 2))] * 1 + [TOO_MANY] * 30, **settings)

@@ -44,7 +44,7 @@ def streaming(watches: list[Any], lists: list[Any] | None = None, **settings: An
     ("gate", "unsupported", "expected"),
     [(True, False, "WATCHLIST"), (True, True, "LIST"), (False, False, "LIST"), (False, True, "LIST")],
 )
-def test_new_reflector_with_disablement_watch_list(gate: bool, unsupported: bool, expected: str) -> None:
+def test_rf4_new_reflector_with_disablement_watch_list(gate: bool, unsupported: bool, expected: str) -> None:
     run = Run([page(1)], [snapshot()], go=False)
     run.server.is_watch_list_semantics_unsupported = lambda: unsupported  # type: ignore[attr-defined]
     reflector = type(run.reflector)(run.server, run.store, name="t", use_watch_list=gate, clock=run.clock)
@@ -56,7 +56,7 @@ def test_new_reflector_with_disablement_watch_list(gate: bool, unsupported: bool
 # the snapshot ------------------------------------------------------------------------------------------
 
 
-def test_watch_list_request_parameters() -> None:
+def test_rf21_watch_list_request_parameters() -> None:
     run = streaming([snapshot()])
     options = run.server.watch_options[0]
     assert options == ListOptions(
@@ -144,7 +144,7 @@ def test_watch_list_wrong_types_are_skipped_in_the_snapshot() -> None:
     assert run.store.calls == [("replace", ("default/a",), "9")]
 
 
-def test_reflector_respects_the_store_transformer_twice_for_the_snapshot() -> None:
+def test_rf22_reflector_respect_store_transformer_twice_for_the_snapshot() -> None:
     transformed: list[str] = []
 
     def transform(obj: KubeObject) -> KubeObject:
@@ -362,7 +362,7 @@ def test_an_error_event_without_status_is_an_internal_error() -> None:
 # the end bookmark that never comes: RF-26, users 46 ------------------------------------------------------
 
 
-def test_rf26_a_missing_end_bookmark_leads_to_a_list_after_ten_quiet_seconds() -> None:
+def test_rf26_initial_events_end_bookmark_ticker_leads_to_a_list_after_ten_quiet_seconds() -> None:
     bench = Bench(watch_list=True).to_watch_listing()
     assert bench.of(fx.AwaitEndBookmark) == [fx.AwaitEndBookmark(10.0)]
     bench.give(arrived(event("ADDED", "a", 1)))

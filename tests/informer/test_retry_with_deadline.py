@@ -8,13 +8,13 @@ from kdash.informer.retry_with_deadline import RetryWithDeadline
 INTERNAL = ApiStatusError(500, "InternalError", "etcdserver: no leader")
 
 
-def test_rf32_without_budget_nothing_is_retried() -> None:
+def test_rf32_retry_with_deadline_without_budget_nothing_is_retried() -> None:
     retry = RetryWithDeadline(0)
     retry.after(0, INTERNAL)
     assert not retry.should_retry(0)
 
 
-def test_rf32_within_the_budget_and_past_it() -> None:
+def test_rf32_retry_with_deadline_within_the_budget_and_past_it() -> None:
     retry = RetryWithDeadline(10)
     retry.after(0, INTERNAL)
     assert retry.should_retry(5)
@@ -47,7 +47,7 @@ def test_rf32_errors_less_than_a_minute_apart_stay_one_series() -> None:
     assert not retry.should_retry(118)
 
 
-def test_rf32_other_errors_neither_use_the_budget_nor_refresh_it() -> None:
+def test_rf32_retry_with_deadline_other_errors_neither_use_the_budget_nor_refresh_it() -> None:
     retry = RetryWithDeadline(10)
     for other in (
         None,

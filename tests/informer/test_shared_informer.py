@@ -125,7 +125,7 @@ def test_shared_informer_error_handling(rig: MakeRig) -> None:
     assert [getattr(error, "code", None) for error in errors] == [403]
 
 
-def test_remove_handler(rig: MakeRig) -> None:
+def test_shared_informer_remove_handler(rig: MakeRig) -> None:
     it = rig()
     first, second = Recorder(), Recorder()
     it.source.add("a")
@@ -143,7 +143,7 @@ def test_remove_handler(rig: MakeRig) -> None:
     assert it.informer.registrations() == []
 
 
-def test_remove_foreign_handler(rig: MakeRig) -> None:
+def test_si16_shared_informer_remove_foreign_handler(rig: MakeRig) -> None:
     it, other = rig(), rig()
     recorder, foreign = Recorder(), Recorder()
     mine = it.informer.add_event_handler(handler=recorder)
@@ -156,7 +156,7 @@ def test_remove_foreign_handler(rig: MakeRig) -> None:
     recorder.wait(1)
 
 
-def test_multiple_registration(rig: MakeRig) -> None:
+def test_si2_shared_informer_multiple_registration(rig: MakeRig) -> None:
     it = rig()
     recorder = Recorder()
     one = it.informer.add_event_handler(handler=recorder, name="h")
@@ -229,7 +229,7 @@ def test_si13_late_joiners_miss_nothing_and_see_nothing_twice(rig: MakeRig) -> N
         assert sorted(recorder.wait(300)) == sorted(("add", f"o{number}") for number in range(300))
 
 
-def test_handler_abuse(rig: MakeRig) -> None:
+def test_shared_informer_handler_abuse(rig: MakeRig) -> None:
     it = rig().start()
     stop = threading.Event()
     failures: list[BaseException] = []
@@ -283,7 +283,7 @@ def test_x7_removal_drops_the_backlog_and_says_so(rig: MakeRig) -> None:
     assert records(tap, "listener.removed") == [{"listener": "slow", "dropped": 4, "running": True}]
 
 
-def test_remove_event_handler_asynchronous(rig: MakeRig) -> None:
+def test_si16_remove_event_handler_asynchronous_panic(rig: MakeRig) -> None:
     gate = threading.Event()
     it = rig()
     recorder = Recorder(gate)
@@ -298,7 +298,7 @@ def test_remove_event_handler_asynchronous(rig: MakeRig) -> None:
     assert recorder.calls == [("add", "a")]
 
 
-def test_shut_down_event_handler_waits_for_the_running_callback(rig: MakeRig) -> None:
+def test_si16_remove_event_handler_synchronous_shutdown_waits_for_the_running_callback(rig: MakeRig) -> None:
     gate = threading.Event()
     it = rig()
     recorder = Recorder(gate)
@@ -334,7 +334,7 @@ def test_shut_down_from_its_own_callback_is_refused_instead_of_waiting_for_ever(
 # races -----------------------------------------------------------------------------------------------------
 
 
-def test_initialization_race(rig: MakeRig) -> None:
+def test_shared_informer_initialization_race(rig: MakeRig) -> None:
     it = rig()
     threads = [
         threading.Thread(target=it.informer.add_event_handler, kwargs={"handler": Recorder()})
@@ -350,7 +350,7 @@ def test_initialization_race(rig: MakeRig) -> None:
     assert len(it.informer.registrations()) == 20
 
 
-def test_start_race_settings_succeed_or_are_refused(rig: MakeRig) -> None:
+def test_shared_informer_start_race_settings_succeed_or_are_refused(rig: MakeRig) -> None:
     it = rig()
     outcomes: list[str] = []
 

@@ -27,7 +27,7 @@ def no_thread_is_left() -> Iterator[None]:
     settle(lambda: set(threading.enumerate()) <= before)
 
 
-def test_state_shared_informer(engine: str) -> None:
+def test_si17_state_shared_informer(engine: str) -> None:
     it = Rig(engine)
     assert (it.informer.is_started(), it.informer.is_stopped(), it.informer.has_synced()) == (
         False,
@@ -48,7 +48,7 @@ def test_state_shared_informer(engine: str) -> None:
     assert it.keys() == ["default/a"]
 
 
-def test_add_on_stopped_shared_informer(engine: str) -> None:
+def test_si9_add_on_stopped_shared_informer(engine: str) -> None:
     it = Rig(engine).start()
     it.stop()
     with pytest.raises(

@@ -82,7 +82,7 @@ def test_si12_the_floor_is_the_handlers_not_the_informers() -> None:
     assert it.informer.check_period_s == 0.2
 
 
-def test_watch_disruption(rig: MakeRig) -> None:
+def test_shared_informer_watch_disruption(rig: MakeRig) -> None:
     clock = VirtualClock()
     it = rig(clock=clock, resync_period_s=1.0, watch_list=False)
     for name in ("pod1", "pod2"):

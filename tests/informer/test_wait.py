@@ -90,7 +90,7 @@ def test_wait_for_cancel_ends_with_its_cause(caplog: pytest.LogCaptureFixture) -
     assert messages(caplog)[-1].endswith("cause: quit")
 
 
-def test_wait_for_done_beats_cancelled() -> None:
+def test_wt2_wait_for_done_beats_cancelled() -> None:
     stop = CancelToken()
     stop.cancel()
     done, missing = flags("done", "missing")
@@ -147,7 +147,7 @@ def test_sync_result_without_error() -> None:
     assert dict(result) == {"pods": True, "nodes": True}
 
 
-def test_sync_result_error_names_sorted_and_wraps_the_cause() -> None:
+def test_wt3_sync_result_error_names_sorted_and_wraps_the_cause() -> None:
     cause = TimeoutError("deadline exceeded")
     result = SyncResult({"pods": False, "nodes": True, "leases": False}, cause)
     error = result.as_error()

@@ -8,7 +8,10 @@ would be counted: `bench_server` runs one beside it. Failures are `BenchFailed` 
 from __future__ import annotations
 
 import gc
+import os
+import re
 import resource as process_resource
+import subprocess
 import sys
 import threading
 import time
@@ -32,6 +35,7 @@ _ABOUT_REQUESTS = frozenset(("api.start", "api.bytes"))
 _DRAIN_S = 0.05
 _SETTLE_S = 30.0
 _NO_CONNECTION = 3
+_ASK_PS = ("ps", "-o", "rss=", "-p", str(os.getpid()))
 
 
 class BenchFailed(Exception):
@@ -288,9 +292,10 @@ def resident_bytes() -> int:
     """What the process holds in memory now; 0 where the system does not tell."""
     try:
         status = Path("/proc/self/status").read_text()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmRSS:")), 0)
+    except OSError:  # no Linux
+        status = subprocess.run(_ASK_PS, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"^(?:VmRSS:)?\s*(\d+)", status, re.MULTILINE)
+    return int(found.group(1)) << 10 if found else 0
 
 
 def peak_bytes() -> int:

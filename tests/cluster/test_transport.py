@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import socket
+import sys
 import threading
 
 import pytest
@@ -76,6 +78,20 @@ def test_users_29_thousand_requests_start_no_thread(serve, cancel):
         transport.get(LIST, cancel).read_all()
     assert set(threading.enumerate()) <= before
     assert {e.connection for e in server.exchanges} == {1}
+
+
+def test_users_09_idle_connections_are_kept_alive_by_the_kernel(serve, cancel):
+    server = serve(answers("{}"))
+    transport = plain_transport(server.url)
+    answer = transport.get(LIST, cancel)
+    sock = answer._interrupt.sock
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
+    idle = socket.TCP_KEEPALIVE if sys.platform == "darwin" else socket.TCP_KEEPIDLE
+    at_rest, between, times = (
+        sock.getsockopt(socket.IPPROTO_TCP, option) for option in (idle, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    )
+    assert at_rest + between * times <= 60, "seconds until a dead peer is noticed"
+    answer.read_all()
 
 
 def test_proxy_of_the_environment_is_ignored_for_a_plain_url(serve, cancel, monkeypatch):

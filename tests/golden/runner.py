@@ -1,7 +1,8 @@
 """The runner of the golden scenarios: one process, one scenario, kdash through its public API (README.md).
 
-Started by `replay.py` as `python runner.py --scenario FILE --server URL --engine NAME`; prints one JSON
-object per line and ends when it reads a line, or the end, of its standard input.
+Started by `replay.py` as `python -m tests.golden.runner --scenario FILE --server URL --engine NAME`; prints one JSON
+object per line and ends when it reads a line, or the end, of its standard input. `--started FILE`: a file to remove
+when everything is set up.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from parts import RESOURCES, Log, LoggingHandler, delaying_index, error_fields, transform_of
-
 from kdash.cluster import connect_url
 from kdash.informer import (
     CancelToken,
@@ -29,6 +28,18 @@ from kdash.informer import (
     TweakedListerWatcher,
     new_indexer,
     new_informer,
+)
+
+if not __package__:  # started as a file
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.golden.parts import (
+    RESOURCES,
+    Log,
+    LoggingHandler,
+    delaying_index,
+    error_fields,
+    transform_of,
 )
 
 POLL_S = 0.003

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.golden.deviations import DEVIATIONS
-from tests.golden.playing import ENGINES, HERE, play_all, scenario_names
+from tests.golden.playing import ENGINES, HERE, differences, play_all, scenario_names, scenario_path
 
 QUICK = [
     "basic-list-watch",
@@ -38,6 +43,16 @@ def played() -> dict[tuple[str, str], list[str]]:
 @pytest.mark.parametrize("name", QUICK)
 def test_trace_equals_client_gos(played: dict[tuple[str, str], list[str]], name: str, engine: str) -> None:
     assert played[engine, name] == []
+
+
+@pytest.mark.parametrize("start", [["-m", "tests.golden.runner"], [str(HERE / "runner.py")]])
+def test_the_recordings_own_script_runs_it_either_way(start: list[str], tmp_path: Path) -> None:
+    name, root = "basic-list-watch", HERE.parents[1]
+    runner = shlex.join([sys.executable, *start])
+    replay = [sys.executable, str(HERE / "replay.py"), "--runner", runner, "--engine", "delta"]
+    trace = tmp_path / "trace.json"
+    subprocess.run([*replay, str(scenario_path(name)), "-o", str(trace)], cwd=root, check=True, timeout=60)
+    assert differences(name, "delta", json.loads(trace.read_text())) == []
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -77,7 +77,7 @@ ACTIONS: tuple[Action, ...] = (
            usage="100ms [HANDLER]", needs="handlers"),
     Action("reset_latency", (), "count the handlers' latencies anew", "handlers", command="reset latency",
            needs="handlers"),
-    Action("handler_reload", (), "load a handler of your own anew", "handlers", command="reload", usage="NAME",
+    Action("handler_reload", (), "load a handler of your own anew", "handlers", command="handler reload", usage="NAME",
            needs="handlers"),
     Action("advice", ("a",), "advice: what is wrong with this informer, and what to do", "look", command="advice"),
     Action("drill", ("enter",), "closer: an object's YAML, an event's path, the worst call's event; on a header: fold",

@@ -35,7 +35,10 @@ def kdash_command(*args: str) -> list[str]:
 class Terminal:
     """One process in a pty of `columns` x `rows`."""
 
-    def __init__(self, argv: list[str], columns: int = 120, rows: int = 40, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, argv: list[str], columns: int = 120, rows: int = 40, env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
         self.raw = bytearray()
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
@@ -47,6 +50,7 @@ class Terminal:
             for name in ("NO_COLOR", "COLUMNS", "LINES"):
                 child_env.pop(name, None)
             child_env.update(env or {})
+            os.chdir(cwd or ".")
             os.execvpe(argv[0], argv, child_env)
         self.resize(columns, rows)
         self.exit_code: int | None = None

@@ -38,7 +38,7 @@ ORDERS: dict[str, tuple[str, tuple[object, ...]]] = {
     "handler_remove": (":handler remove audit", ("remove_handler", "audit")),
     "slow_limit": (":slow 50ms audit", ("set_slow_limit", 0.05, "audit")),
     "reset_latency": (":reset latency", ("reset_figures", "latency")),
-    "handler_reload": (":reload mine", ("reload_handler", "mine")),
+    "handler_reload": (":handler reload mine", ("reload_handler", "mine")),
     "expire": (":expire", ("demo_fault", "expire-watches")),
     "scope_resources": (":observe deploy,svc -n dev -l app=web",
                         ("set_scope", ("deploy", "svc"), "dev", None, "app=web", None)),

@@ -11,7 +11,7 @@ Contract:
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from datetime import datetime
 from sys import intern
 from typing import Any
@@ -22,7 +22,7 @@ from msgspec.structs import force_setattr
 from kdash.informer import object_decoding as decoding
 from kdash.informer.packing import PACKED_MARK, Codec, Packer
 
-__all__ = ["KubeObject"]
+__all__ = ["KubeObject", "pack_together"]
 
 _decode_header = decoding.header_decoder.decode
 
@@ -105,15 +105,7 @@ class KubeObject(msgspec.Struct, frozen=True, eq=False, gc=False, repr_omit_defa
 
         Others may read the object meanwhile. Not for two threads at once on one object.
         """
-        stored = self._stored
-        if stored[0] == PACKED_MARK:
-            return False
-        packed = packer.pack(stored)
-        if packed is None:
-            return False
-        force_setattr(self, "_codec", packed[0])
-        force_setattr(self, "_stored", packed[1])
-        return True
+        return pack_together([self], packer) == 1
 
     def packed(self, packer: Packer) -> KubeObject:
         """An equal object that is packed (where packing pays)."""
@@ -219,3 +211,18 @@ class KubeObject(msgspec.Struct, frozen=True, eq=False, gc=False, repr_omit_defa
 
     def __reduce__(self) -> tuple[Any, ...]:
         return KubeObject.from_bytes, (self.to_json(), self.api_version, self.kind)
+
+
+def pack_together(objects: Iterable[KubeObject], packer: Packer) -> int:
+    """Compress objects in place, all in one go; returns how many got smaller.
+
+    Others may read them meanwhile. Not for two threads at once on one object.
+    """
+    unpacked = [obj for obj in objects if not obj.is_packed]
+    smaller = 0
+    for obj, packed in zip(unpacked, packer.pack_many([obj._stored for obj in unpacked]), strict=True):
+        if packed is not None:
+            force_setattr(obj, "_codec", packed[0])
+            force_setattr(obj, "_stored", packed[1])
+            smaller += 1
+    return smaller

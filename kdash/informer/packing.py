@@ -30,13 +30,15 @@ _LARGEST_SAMPLE = 16 * 1024
 class Codec:
     """One dictionary with its compressor; without a dictionary, plain zstd."""
 
-    __slots__ = ("_compress", "_decompress", "_packing", "_unpacking", "dictionary")
+    __slots__ = ("_compress", "_compress_many", "_decompress", "_packing", "_unpacking", "dictionary")
 
     def __init__(self, dictionary: zstandard.ZstdCompressionDict | None = None) -> None:
         self.dictionary = dictionary
         if dictionary is not None:
             dictionary.precompute_compress(level=_LEVEL)
-        self._compress = zstandard.ZstdCompressor(level=_LEVEL, dict_data=dictionary).compress
+        compressor = zstandard.ZstdCompressor(level=_LEVEL, dict_data=dictionary)
+        self._compress = compressor.compress
+        self._compress_many = getattr(compressor, "multi_compress_to_buffer", None)  # zstandard's C backend has it
         self._decompress = zstandard.ZstdDecompressor(dict_data=dictionary).decompress
         self._packing = threading.Lock()  # guards the compressor
         self._unpacking = threading.Lock()  # guards the decompressor
@@ -46,6 +48,13 @@ class Codec:
         with self._packing:
             packed = self._compress(raw)
         return bytes(memoryview(packed))  # a copy of its size: the other was cut from a block for the worst case
+
+    def pack_many(self, raws: Sequence[bytes]) -> list[bytes]:
+        """A frame for each, letting go of the interpreter lock once for all."""
+        if self._compress_many is None:
+            return [self.pack(raw) for raw in raws]
+        with self._packing:
+            return [frame.tobytes() for frame in self._compress_many(list(raws))]
 
     def unpack(self, packed: bytes) -> bytes:
         """What `pack` was given."""
@@ -79,12 +88,20 @@ class Packer:
 
     def pack(self, raw: bytes) -> tuple[Codec, bytes] | None:
         """`raw` compressed, and the codec that reads it; None when that saves less than an eighth."""
+        return self.pack_many([raw])[0]
+
+    def pack_many(self, raws: Sequence[bytes]) -> list[tuple[Codec, bytes] | None]:
+        """Each of `raws` as `pack` would give it, in much less time."""
         codec = self._codec
-        size = len(raw)
-        if codec is None or size < _SMALLEST_WORTH_PACKING:
-            return None
-        packed = codec.pack(raw)
-        return (codec, packed) if len(packed) < size - size // 8 else None
+        if codec is None:
+            return [None] * len(raws)
+        large = [raw for raw in raws if len(raw) >= _SMALLEST_WORTH_PACKING]
+        frames = iter(codec.pack_many(large) if large else ())
+        packed = [next(frames) if len(raw) >= _SMALLEST_WORTH_PACKING else raw for raw in raws]
+        return [
+            (codec, frame) if len(frame) < len(raw) - len(raw) // 8 else None
+            for raw, frame in zip(raws, packed, strict=True)
+        ]
 
     def _dictionary_from(self, samples: Sequence[bytes]) -> zstandard.ZstdCompressionDict | None:
         """The samples' own text; None when there is none.

@@ -1,9 +1,9 @@
 """Which cached objects wait to be packed, and when it is their turn.
 
-zstd releases the interpreter lock, so packing an object while another thread is busy costs a thread switch,
-not 4 µs. Therefore objects are packed when the process loop has nothing else to do, the longest unchanged
-first: what changes all the time is never packed in vain. Only when more than `budget` bytes wait does each
-further change pack some at once, so that memory stays bounded under a lasting storm.
+zstd releases the interpreter lock, so packing an object while another thread is busy costs a thread switch on
+top. Therefore objects are packed when the process loop has nothing else to do, many at once, the longest unchanged
+first: what changes all the time is never packed in vain. Only when more than `budget` bytes wait does a further
+change pack some itself, so that memory stays bounded under a lasting storm.
 
 Contract: `changed`, `forget` and `reset` are called by the store under its lock; `pack_some` takes that lock
 itself for moments only and packs outside it. One caller of `pack_some` at a time works; others return.
@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kdash.informer.objects import KubeObject
+from kdash.informer.objects import KubeObject, pack_together
 from kdash.informer.packing import Packer
 
 __all__ = ["PackingBacklog"]
@@ -26,6 +26,7 @@ _MAX_SAMPLES = 200
 _LEARN_FROM_OBJECTS = 200
 _LEARN_FROM_BYTES = 1 << 20
 _RELEASE_AFTER_BYTES = 16 << 20
+_BYTES_AT_ONCE = 256 << 10
 
 
 def _find_malloc_trim() -> Callable[[int], Any] | None:
@@ -106,21 +107,29 @@ class PackingBacklog:
                 with self._lock:
                     samples = self._samples()
                 self.packer.learn([obj.to_json() for obj in samples])
-            for _ in range(limit):
-                with self._lock:
-                    if not self._sizes:
-                        break
-                    key, size = self._sizes.popitem(last=False)
-                    self._bytes -= size
-                    obj = self._items().get(key)
-                if obj is not None and obj.pack(self.packer):
-                    self._freed += obj.size
+            with self._lock:
+                objects = self._take(limit)
+            pack_together(objects, self.packer)
+            self._freed += sum(obj.size for obj in objects if obj.is_packed)
             if self._sizes:
                 return True
             self._release_memory()
             return False
         finally:
             self._working.release()
+
+    def _take(self, limit: int) -> list[KubeObject]:
+        """The longest unchanged: up to `limit`, and beyond the second no more than `_BYTES_AT_ONCE`."""
+        items = self._items()
+        taken: list[KubeObject] = []
+        size = 0
+        while self._sizes and len(taken) < limit and (size < _BYTES_AT_ONCE or len(taken) < 2):
+            key, bytes_ = self._sizes.popitem(last=False)
+            size += bytes_
+            if key in items:
+                taken.append(items[key])
+        self._bytes -= size
+        return taken
 
     def _release_memory(self) -> None:
         """After much packing, give the freed memory back to the system: glibc keeps it otherwise."""

@@ -172,7 +172,7 @@ class Store:
     def resync(self) -> None:
         """Does nothing (client-go `Resync` of a store)."""
 
-    def pack_pending(self, limit: int = 32) -> bool:
+    def pack_pending(self, limit: int = 64) -> bool:
         """Compress up to `limit` objects that wait for it; True when there is more to do.
 
         For the process loop when it has nothing else to do. Does nothing without a packer.

@@ -24,7 +24,7 @@ _Keys = list[str]
 
 __all__ = ["KeyedTransaction", "ThreadSafeStore", "TransactionType"]
 
-_PACKED_PER_WRITE = 2
+_PACKED_AT_ONCE = 64
 
 
 class TransactionType(Enum):
@@ -65,7 +65,7 @@ class ThreadSafeStore:
             if self.tracks_resource_version:
                 self._follow(obj)
         if backlog is not None and backlog.is_over_budget:
-            backlog.pack_some(_PACKED_PER_WRITE)
+            backlog.pack_some(_PACKED_AT_ONCE)
 
     update = add
 
@@ -104,7 +104,7 @@ class ThreadSafeStore:
             if self.tracks_resource_version:
                 self._follow(last)
         if self._backlog is not None and self._backlog.is_over_budget:
-            self._backlog.pack_some(_PACKED_PER_WRITE * count)
+            self._backlog.pack_some(max(_PACKED_AT_ONCE, 2 * count))
 
     def bookmark(self, resource_version: str) -> None:
         """The content is that of `resource_version`."""
@@ -135,7 +135,7 @@ class ThreadSafeStore:
         if isinstance(version, str):
             self._resource_version = version
 
-    def pack_pending(self, limit: int = 32) -> bool:
+    def pack_pending(self, limit: int = 64) -> bool:
         """Compress up to `limit` objects that wait for it; True when more could be done at once."""
         return self._backlog is not None and self._backlog.pack_some(limit)
 

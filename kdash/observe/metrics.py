@@ -113,6 +113,12 @@ def _of_informers(picture: Snapshot) -> Iterator[Any]:
                    rows(lambda informer: informer.lists))  # fmt: skip
     yield _counter("reflector_watches", "Watches opened (client-go).", _INFORMER_LABELS,
                    rows(lambda informer: informer.watches))  # fmt: skip
+    yield _counter("reflector_short_watches", "Watches that ended at once and empty (client-go).", _INFORMER_LABELS,
+                   rows(lambda informer: informer.short_watches))  # fmt: skip
+    yield _gauge("reflector_watch_duration_seconds", "How long the last ended watch took (client-go: a summary).",
+                 _INFORMER_LABELS, rows(lambda informer: informer.last_watch_s))  # fmt: skip
+    yield _gauge("reflector_items_per_watch", "Events of the last ended watch (client-go: a summary).",
+                 _INFORMER_LABELS, rows(lambda informer: informer.last_watch_events))  # fmt: skip
     yield _gauge("reflector_last_resource_version", "Version of the newest event (client-go).", _INFORMER_LABELS,
                  rows(lambda informer: _version(informer.resource_version)))  # fmt: skip
     yield _gauge("reflector_list_duration_seconds", "How long the last list took (client-go: a summary).",

@@ -61,6 +61,9 @@ class InformerState:
     watch_timeout_s: float | None = None
     lists: int = 0
     watches: int = 0
+    short_watches: int = 0
+    last_watch_s: float = 0.0
+    last_watch_events: int = 0
     fetches: int = 0
     """Complete states fetched, by list or watch-list."""
     reconnects: int = 0
@@ -238,8 +241,10 @@ class InformerTopic:
         state.at_version(record[0], record[6])
 
     def _watch_close(self, state: InformerState, record: Record) -> None:
-        _, at, _, _, _, _, lifetime_s, _, reason, then, _ = record
+        _, at, _, _, _, _, lifetime_s, events, reason, then, _ = record
         state.watching_since = None
+        state.last_watch_s, state.last_watch_events = lifetime_s, events
+        state.short_watches += reason == "very_short"
         if reason in ("eof", "very_short") and state.watch_timeout_s:
             state.watch_ends.append((lifetime_s, state.watch_timeout_s))
         if reason != "eof" and then != "stop":

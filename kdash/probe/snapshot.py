@@ -90,6 +90,11 @@ class InformerView:
     watch_timeout_s: float | None = None
     lists: int = 0
     watches: int = 0
+    short_watches: int = 0
+    """Watches that ended within a second without an event."""
+    last_watch_s: float = 0.0
+    last_watch_events: int = 0
+    """Of the watch that ended last."""
     relists: int = 0
     """Full state fetches after the first, whatever the transport."""
     reconnects: int = 0

@@ -49,6 +49,28 @@ def test_the_figures_are_those_of_the_snapshot_under_client_gos_names() -> None:
             scrape(url)
 
 
+def test_watches_are_counted_with_how_they_ended() -> None:
+    source = FakeSource()
+    source.add("cm")
+    with observing(FakeClient(source), handlers=(HandlerSpec("audit"),)) as observation:
+        shows(observation, synced)
+        url = observation.serve_metrics(0)
+        assert [scrape(url)[name][0].value for name in ("reflector_watches", "reflector_short_watches")] == [1, 0]
+        assert source.wait_for_watch()
+        source.modify("cm", data={"a": "b"})
+        shows(observation, lambda p: p.handlers[0].updates == 1)
+        source.end_watches()
+        shows(observation, lambda p: p.informers[0].watches == 2)
+        found = scrape(url)
+        (duration,), (items,) = found["reflector_watch_duration_seconds"], found["reflector_items_per_watch"]
+        assert duration.value > 0
+        assert items.value >= 1
+        assert source.wait_for_watch()
+        source.end_watches()
+        shows(observation, lambda p: p.informers[0].short_watches == 1)
+        assert scrape(url)["reflector_short_watches"][0].value == 1
+
+
 def test_a_port_that_is_taken_is_one_sentence() -> None:
     with observing(FakeClient(FakeSource())) as observation:
         port = int(observation.serve_metrics(0).split(":")[2].split("/")[0])

@@ -17,6 +17,7 @@ import threading
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice, takewhile
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from kdash.demo.http_types import json_bytes
 from kdash.demo.resources import Registry, ResourceType
 from kdash.demo.watch_cache import (
     TAMPERINGS,
+    Change,
     Expired,
     StorageError,
     Stored,
@@ -64,15 +66,6 @@ class AlreadyExists(StorageError):
 
 class Conflict(StorageError):
     """The object has changed since the version that the writer read."""
-
-
-class Change(NamedTuple):
-    """An entry of the log of truth."""
-
-    version: int
-    resource: str
-    key: str
-    type: str
 
 
 class Prepared(NamedTuple):
@@ -130,6 +123,13 @@ class Storage:
         """The log of truth: every committed change, oldest first."""
         with self.lock:
             return list(self._log)
+
+    def changes_after(self, version: int, resource: str, namespace: str = "", limit: int = 1000) -> int:
+        """How many of the last `limit` changes are of a resource (in a namespace) and newer than `version`."""
+        within = f"{namespace}/" if namespace else ""
+        with self.lock:
+            newer = takewhile(lambda change: change.version > version, islice(reversed(self._log), limit))
+            return sum(change.resource == resource and change.key.startswith(within) for change in newer)
 
     def wait_for_version(self, version: int, timeout_s: float) -> bool:
         """Block until the storage is at `version`."""

@@ -56,6 +56,15 @@ class StoredEvent(NamedTuple):
     previous: bytes | None
 
 
+class Change(NamedTuple):
+    """An entry of the log of truth."""
+
+    version: int
+    resource: str
+    key: str
+    type: str
+
+
 class Window(NamedTuple):
     """What of a resource's past can be watched: `events` of at most `capacity`, from versions above `expired_to`."""
 

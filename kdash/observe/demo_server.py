@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kdash.observe.parse import BadValue
 
 if TYPE_CHECKING:
     from kdash.demo import ApiServer, Fault
+    from kdash.probe.informers import InformerState
 
 __all__ = ["DemoHost"]
 
@@ -47,6 +48,19 @@ class DemoHost:
                     server.faults.add(_parsed(text))
                 self.server = server.start()
             return self.server
+
+    def behind(self, states: Iterable[InformerState]) -> dict[str, int]:
+        """For each informer, how many changes of its resource the server has committed and it has not seen yet."""
+        server = self.server
+        if server is None:
+            return {}
+        found = {}
+        for state in states:
+            target, version = state.target, state.version
+            qualified = f"{target.resource}.{target.group}" if target.group else target.resource
+            if version.isdigit():
+                found[target.name] = server.storage.changes_after(int(version), qualified, target.namespace)
+        return found
 
     def stop(self) -> None:
         """Stop the server; any number of times."""

@@ -154,7 +154,7 @@ class LiveObservation(OrderDoor):
         connection = self._connection
         if connection is None and self.stopping.is_set():
             connection = StateView("STOPPED", "stopped")
-        source = Source(self._name, self.is_demo, self._banner, connection, self._queue_head())
+        source = Source(self._name, self.is_demo, self._banner, connection, self._queue_head(), self._behind())
         return build(self.recorder, source)
 
     def read_object(self, ref: ObjectRef) -> Mapping[str, Any] | None:
@@ -364,6 +364,10 @@ class LiveObservation(OrderDoor):
     def _cached(self, ref: ObjectRef) -> Any:
         informer = self.informers().get(ref.informer)
         return None if informer is None else informer.indexer.get_by_key(ref.key)
+
+    def _behind(self) -> dict[str, int]:
+        selects = bool(self.wanted.label_selector or self.wanted.field_selector)
+        return {} if self.demo is None or selects else self.demo.behind(list(self.recorder.informers.states.values()))
 
     def _queue_head(self) -> list[tuple[str, tuple[str, ...], float]]:
         head: list[tuple[str, tuple[str, ...], float]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kdash.probe.handlers import HandlerState
 from kdash.probe.informers import InformerState
@@ -51,6 +51,8 @@ class Source:
     """Set while there is no informer yet, or no more."""
     head: Sequence[tuple[str, Sequence[str], float]] = ()
     """(key, types, waiting since) of the first waiting queue entries."""
+    behind: Mapping[str, int] = field(default_factory=dict)
+    """Informer → changes that the server has committed and it has not seen; only the demo knows."""
 
 
 def build(recorder: Recorder, source: Source) -> Snapshot:
@@ -67,7 +69,7 @@ def build(recorder: Recorder, source: Source) -> Snapshot:
             is_demo=source.is_demo,
             banner=source.banner,
             state=state,
-            informers=tuple(_informer(each, recorder) for each in states),
+            informers=tuple(_informer(each, recorder, source) for each in states),
             pipeline=_pipeline(recorder, states, handlers, state, now),
             queue=_queue(recorder, states, source, now),
             resync=_resync(recorder, now),
@@ -92,7 +94,7 @@ def _gate(recorder: Recorder, handlers: Sequence[HandlerView]) -> GateView:
     return recorder.gate.view(entries, sum(handler.pending for handler in handlers), recorder.watch_events)
 
 
-def _informer(state: InformerState, recorder: Recorder) -> InformerView:
+def _informer(state: InformerState, recorder: Recorder, source: Source) -> InformerView:
     queue = recorder.queues.of(state.target.name)
     return InformerView(
         name=state.target.name,
@@ -108,6 +110,7 @@ def _informer(state: InformerState, recorder: Recorder) -> InformerView:
         watch_timeout_s=state.watch_timeout_s,
         lists=state.lists,
         watches=state.watches,
+        behind=source.behind.get(state.target.name),
         short_watches=state.short_watches,
         last_watch_s=state.last_watch_s,
         last_watch_events=state.last_watch_events,

@@ -90,6 +90,8 @@ class InformerView:
     watch_timeout_s: float | None = None
     lists: int = 0
     watches: int = 0
+    behind: int | None = None
+    """Changes that the server has committed and the informer has not seen yet; None where nobody can know."""
     short_watches: int = 0
     """Watches that ended within a second without an event."""
     last_watch_s: float = 0.0

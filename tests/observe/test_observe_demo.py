@@ -125,6 +125,21 @@ def test_what_changed_during_an_outage_is_in_the_cache_afterwards() -> None:
         assert row is not None and row.resource_version == stored(server)[keys[0]]
 
 
+def test_users_40_what_the_server_has_and_the_informer_not_is_counted() -> None:
+    with demo(namespace="shop", all_namespaces=False) as (observation, server):
+        shows(observation, lambda p: p.informers[0].behind == 0)
+        server.faults.add(Fault("503", verb="WATCH", resource="pods", times=None))
+        server.faults.drop_connections()
+        shows(observation, lambda p: p.state.word != "LIVE")
+        mine = next(key for key in stored(server) if key.startswith("shop/"))
+        other = next(key for key in stored(server) if not key.startswith("shop/"))
+        for key in (mine, mine, other):
+            touch(server, *key.split("/"))
+        shows(observation, lambda p: p.informers[0].behind == 2)
+        server.faults.clear()
+        shows(observation, lambda p: p.informers[0].behind == 0, 60.0)
+
+
 def test_an_expired_watch_relists_and_keeps_every_object() -> None:
     with demo() as (observation, server):
         server.faults.expire_watches()

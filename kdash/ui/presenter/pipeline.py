@@ -246,7 +246,7 @@ def _life(context: Context, informer: InformerView | None) -> Line:
         page = f" page {informer.pages}" if informer.pages > 1 else ""
         parts.append(f"{_STATES[informer.state]}{page}: {informer.received} received so far")
     if informer.behind is not None:
-        parts.append(f"{plural(informer.behind, 'change')} behind the server")
+        parts.append(f"behind {informer.behind}")
     if informer.last_list_s is not None:
         parts.append(f"last full state {duration(informer.last_list_s)}, {plural(informer.last_list_items, 'item')}")
     parts += [f"bookmarks {informer.bookmarks}", f"relists {informer.relists}", f"reconnects {informer.reconnects}"]

@@ -6,7 +6,7 @@ import secrets
 import uuid
 from typing import Any
 
-from . import custom_definitions, defaults, field_owners, status, validation
+from . import custom_definitions, defaults, field_owners, field_types, status, validation
 from .api_call import Call, answer
 from .http_types import Response
 from .storage import AlreadyExists
@@ -26,17 +26,22 @@ def create(call: Call) -> Response:
 
 
 def check_fields(call: Call, item: Item) -> tuple[str, ...]:
-    """What `fieldValidation` says of unknown fields, which are dropped: warnings, or 400 with Strict."""
+    """What `fieldValidation` says of unknown fields, which are dropped: warnings, or 400 with Strict.
+
+    A value of a type that its field cannot have is 400 in any case.
+    """
+    kind = "" if call.type.custom else call.type.kind
+    wrong = field_types.misfit(kind, item)
+    if wrong is not None:
+        raise status.bad_request(f'{kind} in version "{call.type.version}" cannot be handled as a {kind}: {wrong}')
     unknown = [f'unknown field "{name}"' for name in
                custom_definitions.unknown_fields(call.server, call.type, item)
-               or validation.unknown_fields(call.type.group, call.type.kind, item)]
+               or field_types.take_unknown(kind, item)]
     unknown += [f'duplicate field "{name}"' for name in call.duplicates]
     mode = call.request.param("fieldValidation", "Warn")
     if unknown and mode == "Strict":
         raise status.bad_request(f'{call.type.kind} in version "{call.type.version}" cannot be handled as a '
                                  f"{call.type.kind}: strict decoding error: {', '.join(unknown)}")
-    for name in validation.unknown_fields(call.type.group, call.type.kind, item):
-        del item[name]
     custom_definitions.prune_and_default(call.server, call.type, item)
     return tuple(unknown) if mode == "Warn" else ()
 

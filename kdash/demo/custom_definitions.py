@@ -67,27 +67,39 @@ def withdraw(server: ApiServer, resource: str, item: Item) -> None:
             watch.end()
 
 
-def _schema(server: ApiServer, resource_type: ResourceType) -> Item | None:
-    """The schema of a custom resource's version."""
+def _version(server: ApiServer, resource_type: ResourceType) -> Item:
+    """What the definition says of a custom resource's version; empty for other resources."""
     if not resource_type.custom:
-        return None
+        return {}
     definition = server.storage.get(RESOURCE, "", resource_type.qualified)
-    for version in ((definition or {}).get("spec") or {}).get("versions") or []:
-        if version["name"] == resource_type.version:
-            found = (version.get("schema") or {}).get("openAPIV3Schema")
-            return found if isinstance(found, dict) else None
-    return None
+    versions: list[Item] = ((definition or {}).get("spec") or {}).get("versions") or []
+    return next((version for version in versions if version["name"] == resource_type.version), {})
+
+
+def schema_of(server: ApiServer, resource_type: ResourceType) -> Item | None:
+    """The schema of a custom resource's version."""
+    found = (_version(server, resource_type).get("schema") or {}).get("openAPIV3Schema")
+    return found if isinstance(found, dict) else None
+
+
+def scale_paths(server: ApiServer, resource_type: ResourceType) -> dict[str, list[str]]:
+    """Where a resource keeps what its scale shows: the wanted number, the number there is, and the selector."""
+    scale = (_version(server, resource_type).get("subresources") or {}).get("scale") or {}
+    paths = {"wanted": scale.get("specReplicasPath", ".spec.replicas"),
+             "present": scale.get("statusReplicasPath", ".status.replicas"),
+             "selector": scale.get("labelSelectorPath", "")}  # fmt: skip
+    return {name: str(path).strip(".").split(".") if path else [] for name, path in paths.items()}
 
 
 def unknown_fields(server: ApiServer, resource_type: ResourceType, item: Item) -> list[str]:
     """The paths of a custom resource's fields that its schema does not know."""
-    schema = _schema(server, resource_type)
+    schema = schema_of(server, resource_type)
     return [] if schema is None else [path for path, _, _ in _unknown(schema, _content(item), "")]
 
 
 def prune_and_default(server: ApiServer, resource_type: ResourceType, item: Item) -> None:
     """Drop a custom resource's unknown fields and fill in its defaults (in place)."""
-    schema = _schema(server, resource_type)
+    schema = schema_of(server, resource_type)
     if schema is None:
         return
     content = _content(item)
@@ -103,7 +115,7 @@ def check(server: ApiServer, resource_type: ResourceType, item: Item) -> list[Ca
     """What a custom resource's schema, or the definition's own rules, find wrong."""
     if resource_type.qualified == RESOURCE:
         return _check_definition(item)
-    schema = _schema(server, resource_type)
+    schema = schema_of(server, resource_type)
     return [] if schema is None else list(_violations(schema, _content(item), ""))
 
 

@@ -11,10 +11,12 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kdash.demo import control, crud, discovery, openapi, status
 from kdash.demo.access import Attempt, User, answer_review
+from kdash.demo.custom_definitions import schema_of
 from kdash.demo.http_types import Request, Response, json_bytes
 from kdash.demo.list_handler import handle_list, wait_for_version
 from kdash.demo.list_options import parse_get
@@ -122,8 +124,11 @@ class Router:
         if path.startswith(control.PREFIX):
             return await asyncio.to_thread(control.handle, request, self._server)
         if target is None:
-            return openapi.answer(request, self._server.storage.registry, path) or _not_found_text()
+            return self._openapi(request, path) or _not_found_text()
         return await self._resource(request, target, user)
+
+    def _openapi(self, request: Request, path: str) -> Response | None:
+        return openapi.answer(request, self._server.storage.registry, path, partial(schema_of, self._server))
 
     async def _resource(self, request: Request, target: Target, user: User) -> Response:
         registry = self._server.storage.registry

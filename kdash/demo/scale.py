@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import status, update
+from . import custom_definitions, status, update
 from .api_call import Call, answer, check_kind
 from .column_cells import selector_text
 from .http_types import Response
@@ -17,7 +17,7 @@ def handle(call: Call) -> Response:
     """Answer GET, PUT and PATCH of a scale."""
     method = call.request.method
     if method == "GET":
-        return answer(scale_of(call.stored(), custom=call.type.custom))
+        return answer(_shown(call, call.stored()))
     if method == "PUT":
         return _write(call, call.stored(), call.body("Scale", "autoscaling/v1"))
     if method != "PATCH":
@@ -28,7 +28,7 @@ def handle(call: Call) -> Response:
     document = call.patch_body()
     while True:
         before = call.stored()
-        wanted = update.patched(scale_of(before, custom=call.type.custom), kind, document)
+        wanted = update.patched(_shown(call, before), kind, document)
         check_kind(wanted, "Scale", "autoscaling/v1")
         try:
             return _write(call, before, wanted, retry=True)
@@ -36,17 +36,32 @@ def handle(call: Call) -> Response:
             continue
 
 
-def scale_of(item: Item, *, custom: bool) -> Item:
+def _shown(call: Call, item: Item) -> Item:
     """The Scale of an object."""
-    meta = item["metadata"]
+    meta, paths = item["metadata"], custom_definitions.scale_paths(call.server, call.type)
     shown = {key: meta[key] for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
              if key in meta}
-    state: Item = {"replicas": int((item.get("status") or {}).get("replicas") or 0)}
-    selector = (item.get("spec") or {}).get("selector")
-    if not custom and isinstance(selector, dict):
+    state: Item = {"replicas": int(_at(item, paths["present"]) or 0)}
+    selector = _at(item, paths["selector"]) if call.type.custom else (item.get("spec") or {}).get("selector")
+    if isinstance(selector, dict):
         state["selector"] = selector_text(selector)
+    elif isinstance(selector, str) and selector:
+        state["selector"] = selector
     return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": shown,
-            "spec": {"replicas": int((item.get("spec") or {}).get("replicas") or 0)}, "status": state}
+            "spec": {"replicas": int(_at(item, paths["wanted"]) or 0)}, "status": state}
+
+
+def _at(item: Any, path: list[str]) -> Any:
+    """What is at a path; None where there is nothing, or no path."""
+    for name in path:
+        item = item.get(name) if isinstance(item, dict) else None
+    return item if path else None
+
+
+def _with(item: Item, path: list[str], value: Any) -> Item:
+    """A copy with `value` at a path."""
+    name, *rest = path
+    return {**item, name: _with(item.get(name) or {}, rest, value) if rest else value}
 
 
 def _write(call: Call, before: Item, wanted: Item, *, retry: bool = False) -> Response:
@@ -67,5 +82,6 @@ def _write(call: Call, before: Item, wanted: Item, *, retry: bool = False) -> Re
     meta = dict(before["metadata"])
     if wanted["metadata"].get("resourceVersion"):
         meta["resourceVersion"] = wanted["metadata"]["resourceVersion"]
-    after = {**before, "metadata": meta, "spec": {**(before.get("spec") or {}), "replicas": replicas}}
-    return answer(scale_of(update.store(call, before, after, retry=retry), custom=call.type.custom))
+    path = custom_definitions.scale_paths(call.server, call.type)["wanted"]
+    after = _with({**before, "metadata": meta}, path, replicas)
+    return answer(_shown(call, update.store(call, before, after, retry=retry)))

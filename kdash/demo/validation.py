@@ -228,22 +228,3 @@ def _frozen(pod: Item) -> Item:
             spec[field] = [{key: value for key, value in container.items() if key != "image"}
                            for container in spec[field] if isinstance(container, dict)]
     return spec
-
-
-def unknown_fields(group: str, kind: str, item: Item) -> list[str]:
-    """Top-level fields that a built-in kind does not have (all that `fieldValidation` checks here)."""
-    known = _FIELDS.get((group, kind))
-    if known is None:
-        return []
-    return [key for key in item if key not in known and key not in ("apiVersion", "kind", "metadata")]
-
-
-_SPEC_STATUS = frozenset({"spec", "status"})
-_FIELDS: dict[tuple[str, str], frozenset[str]] = {
-    ("", "ConfigMap"): frozenset({"data", "binaryData", "immutable"}),
-    ("", "Secret"): frozenset({"data", "stringData", "type", "immutable"}),
-    ("", "ServiceAccount"): frozenset({"secrets", "imagePullSecrets", "automountServiceAccountToken"}),
-    **dict.fromkeys([("", "Pod"), ("", "Service"), ("", "Namespace"), ("", "Node"), ("apps", "Deployment"),
-                     ("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("batch", "Job"),
-                     ("batch", "CronJob")], _SPEC_STATUS),
-}

@@ -199,7 +199,7 @@ def test_generation_moves_with_spec_and_not_with_status_or_labels(api: Api) -> N
     ("POST", "/api/v1/namespaces/default/configmaps", [1], JSON, 400, "must be of type ConfigMap"),
     ("POST", "/api/v1/namespaces/default/configmaps", {"metadata": []}, JSON, 400, "metadata is no object"),
     ("POST", "/api/v1/namespaces/default/configmaps", {}, JSON, 422, "name or generateName is required"),
-    ("POST", "/api/v1/namespaces/default/configmaps", {"metadata": {"name": 7}}, JSON, 422, "must be a string"),
+    ("POST", "/api/v1/namespaces/default/configmaps", {"metadata": {"name": 7}}, JSON, 400, "cannot unmarshal number"),
     ("POST", "/api/v1/namespaces/default/configmaps", b" " * 3145729, JSON, 413, "limit is 3145728"),
     ("POST", "/api/v1/configmaps", {"metadata": {"name": "a"}}, JSON, 400, "empty namespace"),
     ("POST", "/api/v1/namespaces/default/configmaps/a", {}, JSON, 405, "does not allow this method"),

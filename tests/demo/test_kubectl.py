@@ -43,6 +43,8 @@ FILES = {
                       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: inside, namespace: guests}\n",
     "other.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: owned}\ndata: {colour: green}\n",
     "bad.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Not_Valid}\n",
+    "wrong-type.yaml": DEPLOYMENT.replace("replicas: 2", "replicas: two"),
+    "unknown.yaml": DEPLOYMENT.replace("name: site, namespace", "name: odd, namespace").replace("ports:", "prots:"),
     "crd.yaml": """\
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -55,6 +57,9 @@ spec:
   - name: v1
     served: true
     storage: true
+    subresources:
+      status: {}
+      scale: {specReplicasPath: .spec.size, statusReplicasPath: .status.size}
     additionalPrinterColumns: [{name: Size, type: integer, jsonPath: .spec.size}]
     schema:
       openAPIV3Schema:
@@ -63,8 +68,12 @@ spec:
           spec:
             type: object
             properties:
-              size: {type: integer, maximum: 100}
+              size: {type: integer, maximum: 100, description: How wide it is.}
               colour: {type: string, default: red, enum: [red, green]}
+          status:
+            type: object
+            properties:
+              size: {type: integer}
 """,
     "widget.yaml": "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: first}\nspec: {size: 3}\n",
     "wide-widget.yaml": "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: wide}\nspec: {size: 300}\n",
@@ -79,6 +88,11 @@ CALLS: list[tuple[str, int, str]] = [
     ("api-versions", 0, r"(?m)^apps/v1$"),
     ("cluster-info", 0, r"control plane.*127\.0\.0\.1"),
     ("explain deployment", 0, r"KIND: +Deployment"),
+    ("explain pods.spec.containers", 0, r"(?s)FIELD: containers <\[\]Container>.*imagePullPolicy\t<string>"),
+    ("explain deployment.spec.strategy.rollingUpdate.maxSurge", 0, r"maxSurge <IntOrString>"),
+    ("explain cronjob.spec --recursive", 0,
+     r"(?s)jobTemplate\t<JobTemplateSpec> -required-.*containers\t<\[\]Container>"),
+    ("explain pod.spec.nonsense", 1, r'field "nonsense" does not exist'),
     ("auth can-i list pods", 0, r"^yes"),
     ("auth whoami", 0, r"Username +demo"),
     # reading
@@ -129,6 +143,13 @@ CALLS: list[tuple[str, int, str]] = [
     ("create -f settings.yaml", 0, r"configmap/settings created"),
     ("create -f settings.yaml", 1, r"AlreadyExists"),
     ("create -f bad.yaml", 1, r"(?s)Not_Valid.*RFC 1123 subdomain"),
+    ("create -f wrong-type.yaml", 1, r"cannot unmarshal string into Go struct field DeploymentSpec\.spec\.replicas"),
+    ("create -f unknown.yaml", 1,
+     r'strict decoding error: unknown field "spec\.template\.spec\.containers\[0\]\.prots"'),
+    ("create -f unknown.yaml --validate=warn", 0, r'(?s)Warning: unknown field.*prots"\s+deployment.apps/odd created'),
+    ("delete deployment odd", 0, r"deleted"),
+    ("create deployment typed --image=x", 1, r"protobuf.*kubectl create -f"),
+    ("create namespace typed", 1, r"protobuf.*kubectl create -f"),
     ("create configmap typed --from-literal=a=1", 1, r"protobuf.*kubectl create -f"),
     ("apply -f settings.yaml", 0, r"configmap/settings configured"),
     ("apply -f settings.yaml", 0, r"configmap/settings unchanged"),
@@ -180,6 +201,7 @@ CALLS: list[tuple[str, int, str]] = [
         0,
         r"deployment/web +Scaled up replica set web-\S+ from 8 ",
     ),
+    ("events --for deployment/web", 0, r"ScalingReplicaSet +Deployment/web"),
     ("scale deployment web --replicas=2 --current-replicas=7", 1, r"Expected replicas to be 7, was 20"),
     ("rollout pause deploy/web", 0, r"web paused"),
     ("rollout resume deploy/web", 0, r"web resumed"),
@@ -200,6 +222,16 @@ CALLS: list[tuple[str, int, str]] = [
     ("get wd first -o jsonpath={.spec.colour}", 0, r"^red$"),
     ("create -f wide-widget.yaml", 1, r"less than or equal to 100"),
     ('patch wd first --type=merge -p {"spec":{"size":7}}', 0, r"first patched"),
+    ("explain widget.spec", 0, r"(?s)KIND: +Widget.*size\t<integer>\s+How wide it is\."),
+    ("scale wd first --replicas=9", 0, r"widget\.example\.com/first scaled"),
+    ("get wd first -o jsonpath={.spec.size}", 0, r"^9$"),
+    ('patch wd first --subresource=status --type=merge -p {"status":{"size":4},"spec":{"size":1}}', 0,
+     r"first patched"),
+    ("get wd first -o jsonpath={.spec.size}/{.status.size}", 0, r"^9/4$"),
+    ("scale wd first --replicas=1 --current-replicas=3", 1, r"Expected replicas to be 3, was 9"),
+    ("get wd -o wide", 0, r"first +9"),
+    ("describe wd first", 0, r"(?s)Spec:.*Size: +9"),
+    ("api-resources --api-group=example.com", 0, r"widgets +wd +example\.com/v1 +true +Widget"),
     ("delete crd widgets.example.com", 0, r"deleted"),
     ("get wd", 1, r"(doesn't have a resource type|could not find)"),
     # deleting
@@ -275,6 +307,23 @@ def test_kubectl_get_watch_shows_changes_as_they_happen(kubectl: Kubectl) -> Non
             seen.append(read().split())
         states = {row[2] for row in seen}
         assert {"Terminating", "Pending", "ContainerCreating", "Running"} <= states
+    finally:
+        watch.kill()
+        watch.communicate()
+
+
+def test_the_end_of_a_custom_kind_ends_its_watches(kubectl: Kubectl) -> None:
+    assert kubectl("apply", "-f", "crd.yaml")[0] == 0
+    assert kubectl("apply", "-f", "widget.yaml")[0] == 0
+    watch = kubectl.start("get", "widgets", "-w")
+    try:
+        assert watch.stdout is not None
+        assert watch.stdout.readline().startswith("NAME")
+        assert watch.stdout.readline().split() == ["first", "3"]
+        assert kubectl("scale", "widget", "first", "--replicas=5")[0] == 0
+        assert watch.stdout.readline().split() == ["first", "5"]
+        assert kubectl("delete", "crd", "widgets.example.com")[0] == 0
+        watch.wait(30)
     finally:
         watch.kill()
         watch.communicate()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -54,7 +53,7 @@ class Call:
     @property
     def now(self) -> float:
         """The time of the request, in seconds since 1970."""
-        return time.time()
+        return self.server.now()
 
     @property
     def timestamp(self) -> str:

@@ -101,12 +101,12 @@ class ClusterState:
         """When the next timer is due."""
         return self._timers[0][0] if self._timers else None
 
-    def run_next_timer(self, until: float) -> bool:
-        """Run the earliest timer that is due by `until`; False if there is none."""
+    def run_next_timer(self, until: float, not_before: float = 0.0) -> bool:
+        """Run the earliest timer that is due by `until`, at its instant but `not_before`; False if there is none."""
         if not self._timers or self._timers[0][0] > until:
             return False
         due, _, do, args = heapq.heappop(self._timers)
-        self.now = max(self.now, due)
+        self.now = max(self.now, due, not_before)
         do(*args)
         return True
 

@@ -44,6 +44,7 @@ SCENARIOS = {scenario.name: scenario for scenario in (
 )}
 DEFAULT = "rolling-update"
 _LONGEST_CATCH_UP = 2000
+_UNREACHABLE = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}
 
 
 class Background:
@@ -190,6 +191,7 @@ class Background:
     def _mark_lost(self, node: str) -> None:
         state = self._state
         self._kubelet.report(node, "Unknown")
+        self._taint(node, lost=True)
         for pod in state.pods_at(node):
             def unready(item: Item) -> None:
                 for entry in item["status"].get("conditions", []):
@@ -206,10 +208,29 @@ class Background:
     def _evict(self, node: str) -> None:
         for pod in self._state.pods_at(node):
             if pod.owner_kind in ("ReplicaSet", "StatefulSet"):
+                item = self._state.get("Pod", pod.namespace, pod.name)
+                if item is not None:
+                    self._state.record_event(item, "TaintManagerEviction", component="taint-eviction-controller",
+                                             message=f"Marking for deletion Pod {pod.namespace}/{pod.name}")
                 self._state.delete("Pod", pod.namespace, pod.name)
+
+    def _taint(self, node: str, *, lost: bool) -> None:
+        """A lost node's taint comes or goes; an event tells it."""
+        def edit(item: Item) -> None:
+            others = [taint for taint in item["spec"].get("taints") or [] if taint["key"] != _UNREACHABLE["key"]]
+            item["spec"]["taints"] = [*others, _UNREACHABLE] if lost else others
+            if not item["spec"]["taints"]:
+                del item["spec"]["taints"]
+
+        item = self._state.change("Node", "", node, edit)
+        if item is not None:
+            reason = "NodeNotReady" if lost else "NodeReady"
+            self._state.record_event(item, reason, component="node-controller",
+                                     message=f"Node {node} status is now: {reason}")
 
     def _bring_back(self, node: str) -> None:
         self._kubelet.lost_nodes.discard(node)
         self._kubelet.report(node, "True")
+        self._taint(node, lost=False)
         for pod in self._state.pods_at(node):
             self._kubelet.recover(pod)

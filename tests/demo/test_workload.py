@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from kdash.demo import deletion
+from kdash.demo import ApiServer, deletion
 from kdash.demo.job_controllers import is_due
 from kdash.demo.scenarios import SCENARIOS
 from kdash.demo.seeding import plan
@@ -296,10 +297,15 @@ def test_a_lost_node_moves_its_pods_and_comes_back() -> None:
 
     assert cluster.run(12, until=lambda: bool(lost()))
     node = lost()[0]
+    taint = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}
+    assert taint in cluster.get("nodes", node, "")["spec"]["taints"]
     assert cluster.run(15, until=lambda: not [
         pod for pod in cluster.pods("web") if pod["spec"].get("nodeName") == node
         and "deletionTimestamp" not in pod["metadata"]])
+    reasons = {(event["involvedObject"]["kind"], event["reason"]) for event in cluster.storage.list("events")}
+    assert {("Node", "NodeNotReady"), ("Pod", "NodeNotReady"), ("Pod", "TaintManagerEviction")} <= reasons
     assert cluster.run(30, until=lambda: not lost())
+    assert "taints" not in cluster.get("nodes", node, "")["spec"]
     assert cluster.run(20, until=lambda: cluster.ready("web") == 8 and len(cluster.pods("web")) == 8)
 
 
@@ -343,3 +349,15 @@ def test_it_lives_by_the_clock_on_its_own_thread_and_stops() -> None:
         workload.stop()
     version = storage.current_version
     assert not storage.wait_for_version(version + 1, 0.1)
+
+
+@pytest.mark.timeout(60)
+def test_a_rate_that_cannot_be_reached_starves_nobody_and_ends_at_once() -> None:
+    with ApiServer(objects=100, rate=1e6, seed=1, scenario="calm") as server:
+        assert server.storage.wait_for_version(server.storage.current_version + 500, 30)
+        with urllib.request.urlopen(f"{server.url}/api/v1/pods?limit=1", timeout=20) as answer:
+            assert answer.status == 200
+        workload = server.workload
+    assert workload is not None
+    assert workload._thread is not None
+    assert not workload._thread.is_alive()

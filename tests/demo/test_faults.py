@@ -333,7 +333,7 @@ def test_time_jump_moves_dates_and_brings_time_outs_forward(pair: Pair) -> None:
     assert 3590 < ahead < 3610
     assert peer.get("/version").headers["Date"] == http_date(server.now())
     created = peer("POST", "/api/v1/namespaces/default/configmaps", {"metadata": {"name": "born-later"}})
-    born = created.json()["metadata"]["creationTimestamp"]
+    born = created.json["metadata"]["creationTimestamp"]
     assert born > time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3000))
 
 

@@ -233,7 +233,8 @@ class KdashApp(TerminalApp):
         context = Context(shown, self.glyphs, width, 1)
         if not self.header_hidden:
             self.header.show([header_line(context, self.snapshot.mono, held, lag)])
-        self.footer.show([self._said(self.snapshot.mono) or footer_line(self.glyphs, width, self.actions)])
+        hints = footer_line(self.glyphs, width, self.actions, self.snapshot.gate.held)
+        self.footer.show([self._said(self.snapshot.mono) or hints])
         if "tabs" in self.laid_out.rects:
             self.tabs.show([tabs_line(self.laid_out, self.chosen, self.snapshot, self.flash)])
         for name in self.laid_out.rects:

@@ -20,6 +20,8 @@ _HEADS = {
 }
 _FOOTER = ("resync", "rewatch", "relist", "hold", "period_double", "filter", "pause", "zoom", "explain", "help",
            "palette", "quit")
+_FOOTER_HELD = ("step", "release", "resync", "rewatch", "relist", "filter", "pause", "zoom", "explain", "help",
+                "palette", "quit")
 _FIRST_TO_GO = ("explain", "zoom", "rewatch", "hold", "pause")
 
 
@@ -65,10 +67,10 @@ def _row(glyphs: Glyphs, action: Action, width: int) -> Line:
                 (glyphs.plain(usage + also + mark), "dim"))
 
 
-def footer_line(glyphs: Glyphs, width: int, actions: Sequence[Action] = ACTIONS) -> Line:
-    """The hints at the bottom; on small terminals without the last ones."""
+def footer_line(glyphs: Glyphs, width: int, actions: Sequence[Action] = ACTIONS, held: bool = False) -> Line:
+    """The hints at the bottom; on small terminals without the last ones. `held`: how to go on comes first."""
     by_id = {action.id: action for action in actions}
-    hints = [by_id[name] for name in _FOOTER if name in by_id and by_id[name].keys]
+    hints = [by_id[name] for name in (_FOOTER_HELD if held else _FOOTER) if name in by_id and by_id[name].keys]
     while hints and sum(len(_hint(action)) + 2 for action in hints) > width:
         hints.remove(next((each for name in _FIRST_TO_GO for each in hints if each.id == name), hints[-1]))
     out: list[Span] = []

@@ -68,8 +68,8 @@ def _held(context: Context) -> bool:
 
 def _held_line(context: Context) -> Line:
     gate = context.snapshot.gate
-    last = f"  last step: {clean(gate.last_step)}" if gate.last_step else ""
-    return line((f"HELD {count(gate.waiting_entries)}: entries wait before pop", "warn"), (last, "dim"))
+    last = f"  last: {clean(gate.last_step)}" if gate.last_step else ""
+    return line((f"HELD {count(gate.waiting_entries)} before pop, press n", "warn"), (last, "dim"))
 
 
 def _head(context: Context, room: int) -> list[Line]:

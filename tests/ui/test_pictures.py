@@ -1,0 +1,50 @@
+"""What the screen looks like with its colours: each state at three sizes in four appearances, as SVG.
+
+The pictures are `pictures/STATE-SIZE-LOOK.svgz` (SVG, gzipped: `rsvg-convert` and browsers open them). New ones with
+`--snapshot-update`; then look. A picture that differs is written to the test's folder beside the stored one's name.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.ui.showing import SIZES, assert_whole, showing
+from tests.ui.states import STATES, Still
+
+PICTURES = Path(__file__).parent / "pictures"
+UPDATE = "--snapshot-update" in sys.argv
+LOOKS = {"dark": ("kdash-dark", False), "light": ("kdash-light", False), "mono": ("mono", False),
+         "ascii": ("kdash-dark", True)}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("look", LOOKS)
+async def test_each_state_looks_as_it_did(look: str, size: str, tmp_path: Path) -> None:
+    theme, ascii_only = LOOKS[look]
+    still = Still()
+    different = []
+    async with showing(still, SIZES[size], theme, ascii_only) as (app, pilot):
+        for state, picture in STATES.items():
+            still.picture = picture
+            app.draw(everything=True)
+            await pilot.pause()
+            assert_whole(app)
+            svg = app.export_screenshot(title=f"{state} {size} {look}")
+            name = f"{state}-{size}-{look}"
+            path = PICTURES / f"{name}.svgz"
+            if UPDATE:
+                PICTURES.mkdir(exist_ok=True)
+                path.write_bytes(gzip.compress(svg.encode(), 9, mtime=0))
+            elif svg != gzip.decompress(path.read_bytes()).decode():
+                (tmp_path / f"{name}.svg").write_text(svg, encoding="utf-8")
+                different.append(name)
+    assert not different, f"these look different now (see {tmp_path}): {', '.join(different)}"
+
+
+def test_there_is_no_picture_of_what_no_longer_is() -> None:
+    names = {f"{state}-{size}-{look}.svgz" for state in STATES for size in SIZES for look in LOOKS}
+    assert {path.name for path in PICTURES.iterdir()} == names

@@ -33,11 +33,12 @@ class BenchServer:
         )  # fmt: skip
         self.url = self._answer()
 
-    def begin_storm(self, count: int, size: int = 2048) -> None:
-        """Order `count` changes; returns at once. `end_storm` waits for them to have been sent."""
+    def begin_storm(self, count: int, size: int = 2048, rate: float = 0.0) -> None:
+        """Order `count` changes, `rate` a second (0: as many as are taken); returns at once. `end_storm` waits for
+        them to have been sent."""
         stdin = self._process.stdin
         assert stdin is not None
-        stdin.write(f"storm {count} {size}\n")
+        stdin.write(f"storm {count} {size} {rate}\n")
         stdin.flush()
 
     def end_storm(self) -> None:
@@ -113,12 +114,12 @@ def _serve(objects: int, size: int, orders: IO[str], answers: IO[str]) -> None:
         server.storage.load("pods", [pod(number, size) for number in range(objects)])
         answer(server.url)
         for order in orders:
-            count, stormy_size = map(int, order.split()[1:])
-            _storm(server, count, stormy_size, min(objects, _STORMY_PODS))
+            _, count, stormy_size, rate = order.split()
+            _storm(server, int(count), int(stormy_size), min(objects, _STORMY_PODS), float(rate))
             answer("done")
 
 
-def _storm(server: Any, count: int, size: int, pods: int) -> None:
+def _storm(server: Any, count: int, size: int, pods: int, rate: float) -> None:
     import msgspec
 
     from kdash.demo.storage import Prepared
@@ -129,14 +130,16 @@ def _storm(server: Any, count: int, size: int, pods: int) -> None:
         head, tail = msgspec.json.encode(obj).split(b"\\u0000")
         metadata = obj["metadata"]
         ready.append(Prepared("MODIFIED", f"{metadata['namespace']}/{metadata['name']}", head, tail))
-    sent = 0
+    sent, began, at_once = 0, time.monotonic(), min(_BATCH, max(1, int(rate / 100))) if rate else _BATCH
     while sent < count:
         at = sent % pods
-        batch = ready[at : at + min(_BATCH, count - sent)]
+        batch = ready[at : at + min(at_once, count - sent)]
         server.storage.publish("pods", batch)
         sent += len(batch)
         while any(watch.waiting > _UNREAD for watch in list(server.watches)):
             time.sleep(0.0005)
+        if rate:
+            time.sleep(max(0.0, began + sent / rate - time.monotonic()))
 
 
 if __name__ == "__main__":

@@ -82,6 +82,9 @@ class Observation(Protocol):
     def now(self) -> float:
         """The observation's monotonic clock."""
 
+    def activity(self) -> int:
+        """A number that grows when something has happened; while it stays, only clocks and countdowns move."""
+
     def snapshot(self) -> Snapshot:
         """The picture of now."""
 

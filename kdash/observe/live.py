@@ -150,6 +150,9 @@ class LiveObservation(OrderDoor):
         if self._metrics is not None:
             self._metrics.stop()
 
+    def activity(self) -> int:
+        return self.recorder.taken
+
     def snapshot(self) -> Snapshot:
         connection = self._connection
         if connection is None and self.stopping.is_set():
@@ -165,8 +168,7 @@ class LiveObservation(OrderDoor):
         return redacted(obj.to_dict())
 
     def labels(self, ref: ObjectRef) -> Mapping[str, str]:
-        obj = self._cached(ref)
-        return {} if obj is None else obj.labels
+        return {} if (obj := self._cached(ref)) is None else obj.labels
 
     def summary(self, ref: ObjectRef) -> str:
         known = self._summaries.get(ref)

@@ -62,6 +62,8 @@ class Recorder:
         self.feed = IndexFeed(self.objects, self.informers)
         self.dropped = 0
         """Records that the tap's ring lost because nobody took them in time."""
+        self.taken = 0
+        """Records and lines so far."""
         self._second = int(self.clock.monotonic())
         self._single = self._make_table()
 
@@ -82,6 +84,7 @@ class Recorder:
     def note(self, text: str, category: str = "APP", fold: bool = False) -> None:
         """A line of the observation itself; `text` is already clean."""
         with self.lock:
+            self.taken += 1
             self.events.append(self.clock.monotonic(), category, text, fold=fold)
 
     def describe_handler(self, informer: str, name: str, code: str, slow_limit_s: float | None) -> None:
@@ -125,6 +128,7 @@ class Recorder:
 
     def take(self, records: Sequence[Record]) -> None:
         """Count `records`, which are in the tap's order."""
+        self.taken += len(records)
         calm = len(records) <= _CALM
         for start in range(0, len(records), _CHUNK):
             with self.lock:

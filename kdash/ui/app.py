@@ -15,7 +15,7 @@ import sys
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingsMap
-from textual.events import Resize
+from textual.events import AppBlur, AppFocus, Event, InputEvent, Resize
 from textual.geometry import Size
 from textual.timer import Timer
 
@@ -30,6 +30,7 @@ from kdash.ui.help_text import footer_line
 from kdash.ui.layout import PANES, Layout, Rect, lay_out
 from kdash.ui.life import exit_at_signals, leave, run_in_terminal, terminal_is_gone
 from kdash.ui.orders import Flash
+from kdash.ui.pace import Pace
 from kdash.ui.panes.api import ApiPane
 from kdash.ui.panes.events import EventsPane
 from kdash.ui.panes.handlers import HandlersPane
@@ -52,6 +53,7 @@ from kdash.ui.viewing import in_order
 __all__ = ["KdashApp"]
 
 _logger = logging.getLogger(__name__)
+_STILL_WHEN_PAUSED = frozenset({"objects", "events", "inspect"})
 _SLOTS = {"queue": 0, "resync": 0, "handlers": 1, "api": 1}
 
 
@@ -97,6 +99,7 @@ class KdashApp(TerminalApp):
         self._message: Line = ()
         self._message_until = 0.0
         self._due_at = 0.0
+        self.pace = Pace()
         self.header = Bar("header")
         self.tabs = Bar("tabs")
         self.footer = Bar("footer")
@@ -156,6 +159,13 @@ class KdashApp(TerminalApp):
         gc.set_threshold(50_000, 20, 100)
         self.observation.start()
 
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, InputEvent):
+            self.pace.stir(self.observation.now())
+        elif isinstance(event, AppFocus | AppBlur):
+            self.pace.focused = isinstance(event, AppFocus)
+        await super().on_event(event)
+
     def on_resize(self, event: Resize) -> None:
         self._terminal_size = event.size  # `self.size` still is the old one here
         self.arrange()
@@ -195,7 +205,7 @@ class KdashApp(TerminalApp):
         if now >= self._slowly_at:
             self._slowly_at = now + 1.0
             self._every_second()
-        if self.is_attached and len(self.screen_stack) >= 1:
+        if self.is_attached and len(self.screen_stack) >= 1 and self.pace.due(now, self.observation.activity()):
             self.draw()
             if isinstance(self.screen, InspectScreen):
                 self.screen.redraw()
@@ -238,8 +248,9 @@ class KdashApp(TerminalApp):
         if "tabs" in self.laid_out.rects:
             self.tabs.show([tabs_line(self.laid_out, self.chosen, self.snapshot, self.flash)])
         for name in self.laid_out.rects:
-            if name in self.panes and (self.frozen is None or everything or self.panes[name].stirred):
-                self._draw_pane(name, shown, held)
+            still = self.frozen is not None and name in _STILL_WHEN_PAUSED
+            if name in self.panes and (not still or everything or self.panes[name].stirred):
+                self._draw_pane(name, shown if still else self.snapshot, held)
             elif name == "objects" and held is not None:
                 self.objects.tell_held_back(held)
 
@@ -262,7 +273,7 @@ class KdashApp(TerminalApp):
         context = Context(
             in_order(shown, self.handler_order), self.glyphs, width, height, self.wide, self.handler,
             self.flash.requests, self.flash.order, held_back=held,
-            motion=not (self.options.reduced_motion or self.frozen),
+            motion=not self.options.reduced_motion,
         )
         try:
             if name in self._figures:

@@ -1,6 +1,6 @@
 """Benchmark of the dashboard in a pseudo-terminal: budgets P8 to P12. Prints figures, never fails on one.
 
-    python -m tests.benchmarks.bench_ui [--objects 1000,50000] [--rate 10000] [--keys 60]
+    python -m tests.benchmarks.bench_ui [--objects 1000,50000,100000] [--rate 10000] [--keys 60]
 
 The server runs in a process of its own. A key counts as painted when the terminal has received the new cursor row.
 """
@@ -17,6 +17,7 @@ import random
 import re
 import select
 import signal
+import statistics
 import struct
 import subprocess
 import sys
@@ -26,6 +27,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from kdash.observe.bench_server import BenchServer
 
 KDASH = str(Path(sys.executable).with_name("kdash"))
 CURSOR = re.compile(rb"\x1b\[[0-9;]*48;2;158;203;255[0-9;]*m([^\x1b]+)")
@@ -128,15 +131,31 @@ def quantile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
+@contextlib.contextmanager
+def storm_server(objects: int) -> Iterator[tuple[BenchServer, str]]:
+    """A server with changes prepared beforehand, in its own process; yields it and a kubeconfig."""
+    with tempfile.TemporaryDirectory() as folder, BenchServer(objects) as prepared:
+        path = Path(folder, "kubeconfig")
+        path.write_text(
+            "{apiVersion: v1, kind: Config, current-context: b, users: [{name: b, user: {}}],"
+            f" clusters: [{{name: b, cluster: {{server: '{prepared.url}'}}}}],"
+            " contexts: [{name: b, context: {cluster: b, user: b}}]}"
+        )
+        yield prepared, str(path)
+
+
 def keys_under_storm(objects: int, rate: float, keys: int) -> None:
-    """P8, with the CPU that the whole process takes meanwhile."""
-    with server(objects, rate) as (_, path):
+    """P8, with the CPU that the whole process takes meanwhile and the rate that was truly reached."""
+    with storm_server(objects) as (prepared, path):
         screen = Screen(["pods", "-A", "--kubeconfig", path, "--resync", "0", "--handler", "count"])
         if not screen.wait_for(b"[LIVE]", 120):
             print(f"P8 {objects:>7} objects: not live within 120 s")
             screen.quit()
             return
         time.sleep(3)
+        count, begun = int(rate * (2 + keys * 0.2)), time.perf_counter()
+        prepared.begin_storm(count, rate=rate)
+        time.sleep(2)
         rng, lost, taken = random.Random(1), 0, []
         wall, cpu = time.perf_counter(), screen.cpu_s()
         for number in range(keys):
@@ -145,14 +164,45 @@ def keys_under_storm(objects: int, rate: float, keys: int) -> None:
             taken += [took * 1000] if took is not None else []
             time.sleep(rng.uniform(0.05, 0.15))
         wall, cpu = time.perf_counter() - wall, screen.cpu_s() - cpu
-        rates = re.findall(rb"(\d[\d.]*k?)/s", bytes(screen.output))
-        seen = rates[-1].decode() if rates else "?"
+        prepared.end_storm()
+        reached = count / (time.perf_counter() - begun)
         took, code = screen.quit()
         shares = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (1.0, "max"))
         figures = "  ".join(f"{name} {quantile(taken, share):.1f}" for share, name in shares if taken) or "none painted"
-        print(f"P8 {objects:>7} objects, {rate:.0f}/s asked: key to cell ms {figures}  "
-              f"(n {len(taken)}, lost {lost}), CPU {cpu / wall:.0%} of a core, last rate on screen {seen}/s, "
+        print(f"P8 {objects:>7} objects, {reached:,.0f} events/s ({rate:,.0f} asked): key to cell ms {figures}  "
+              f"(n {len(taken)}, lost {lost}), CPU {cpu / wall:.0%} of a core, "
               f"quit {took and round(took, 2)} s code {code}")
+
+
+def cost_of_the_screen(objects: int, events: int, rounds: int = 3) -> None:
+    """P9: the same storm, as fast as it is taken, with the screen and without; both with tap and recorder."""
+    with storm_server(objects) as (prepared, path):
+        rates: dict[str, list[float]] = {"with the screen": [], "without": []}
+        for _ in range(rounds):
+            screen = Screen(["pods", "-A", "--kubeconfig", path, "--resync", "0", "--handler", "count"])
+            screen.wait_for(b"[LIVE]", 120)
+            time.sleep(3)
+            rates["with the screen"].append(storm_rate(prepared, events))
+            screen.quit()
+            headless = [sys.executable, "-m", "tests.benchmarks.headless", path]
+            with subprocess.Popen(headless, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+                assert process.stdout is not None
+                process.stdout.readline()
+                time.sleep(3)
+                rates["without"].append(storm_rate(prepared, events))
+                process.communicate(timeout=20)
+        medians = {name: statistics.median(found) for name, found in rates.items()}
+        spread = "; ".join(f"{name} " + ", ".join(f"{rate:,.0f}" for rate in found) for name, found in rates.items())
+        print(f"P9 {objects:>7} objects: the screen costs "
+              f"{1 - medians['with the screen'] / medians['without']:.0%} of the throughput (events/s: {spread})")
+
+
+def storm_rate(prepared: BenchServer, events: int) -> float:
+    """Events a second until the last was handed over."""
+    begun = time.perf_counter()
+    prepared.begin_storm(events)
+    prepared.end_storm()
+    return events / (time.perf_counter() - begun)
 
 
 def at_rest(seconds: float = 15.0) -> None:
@@ -185,7 +235,7 @@ def quit_when_stuck() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--objects", default="1000,50000")
+    parser.add_argument("--objects", default="1000,50000,100000")
     parser.add_argument("--rate", type=float, default=10_000.0)
     parser.add_argument("--keys", type=int, default=60)
     given = parser.parse_args()
@@ -194,6 +244,7 @@ def main() -> None:
     quit_when_stuck()
     for objects in map(int, given.objects.split(",")):
         keys_under_storm(objects, given.rate, given.keys)
+        cost_of_the_screen(objects, 60_000)
 
 
 if __name__ == "__main__":

@@ -214,6 +214,9 @@ class Still:
     def now(self) -> float:
         return self.picture.mono
 
+    def activity(self) -> int:
+        return self.events.total
+
     def snapshot(self) -> Snapshot:
         return self.picture
 

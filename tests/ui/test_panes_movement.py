@@ -83,6 +83,21 @@ async def test_a_pause_keeps_the_rows_and_counts_what_it_holds_back() -> None:
         assert "newcomer" not in screen_text(app)
 
 
+async def test_a_pause_leaves_the_countdown_the_handlers_figures_and_the_traffic_alone() -> None:
+    still = Still()
+    async with showing(still) as (app, pilot):
+        app.frozen = app.snapshot
+        slow = replace(LIVE.handlers[1], pending=4321)
+        api = replace(LIVE.api, requests=777)
+        handlers = (LIVE.handlers[0], slow, *LIVE.handlers[2:])
+        still.picture = replace(LIVE, mono=LIVE.mono + 2.0, handlers=handlers, api=api)
+        app.draw()
+        await pilot.pause()
+        text = screen_text(app)
+        assert "+4321" in text and "requests 777" in text
+        assert "next tick in   2.0s" in text, "it was 4.0s"
+
+
 async def test_a_filter_that_matches_nothing_says_so() -> None:
     async with showing(Still()) as (app, pilot):
         app.objects.set_filter("nowhere")

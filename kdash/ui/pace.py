@@ -8,7 +8,7 @@ from __future__ import annotations
 __all__ = ["Pace"]
 
 _CALM_AFTER_S = 1.0
-_AT_REST_S = 0.25
+_AT_REST_S = 0.45
 _UNSEEN_S = 1.0
 
 

@@ -110,6 +110,22 @@ def test_resizing_from_large_to_tiny_and_back_keeps_the_dashboard(demo: Terminal
     assert demo.wait_exit(timeout_s=5) == 0
 
 
+def test_resizing_under_load_leaves_no_garbage() -> None:
+    command = kdash_command("demo", "scale-storm", "--rate", "500", "--seed", "7", "--objects", "300")
+    with Terminal(command, columns=200, rows=60) as terminal:
+        terminal.wait_for("[LIVE]")
+        for columns, rows in ((40, 10), (200, 60), (40, 10), (120, 40)):
+            terminal.resize(columns, rows)
+            terminal.wait_for("50x12" if columns == 40 else "1 Pipeline")
+        terminal.send("p")  # what is left on the screen stays now
+        screen = terminal.wait_for("[PAUSED")
+        for pane in PANES:
+            assert screen.count(f" {pane}") == 1, screen
+        assert all(len(row.rstrip()) <= 120 for row in screen.split("\n"))
+        terminal.send("q")
+        assert terminal.wait_exit(timeout_s=5) == 0
+
+
 def test_no_color_writes_no_colour(tmp_path: object) -> None:
     argv = kdash_command("demo", "calm", "--rate", "0", "--seed", "7")
     with Terminal(argv, columns=80, rows=24, env={"NO_COLOR": "1"}) as terminal:

@@ -18,7 +18,8 @@ from kdash.ui.presenter.pipeline import pipeline_lines, pipeline_strip, pulses
 from kdash.ui.presenter.queue import queue_lines, queue_title
 from kdash.ui.presenter.resync import resync_lines
 from kdash.ui.spans import Line, line_width, sparkline
-from tests.ui.states import LIVE, MANY, NOW, SLOW, STATES
+from tests.ui.showing import SIZES, screen_text, showing
+from tests.ui.states import LIVE, MANY, NOW, SLOW, STATES, Still
 
 
 def text_of(lines: list[Line] | Line) -> str:
@@ -221,3 +222,14 @@ def test_rectangles_fill_the_terminal_and_never_overlap(width: int, height: int)
                                                (80, 24, "compact"), (120, 40, "medium"), (200, 60, "large")])
 def test_the_mode_follows_the_size(width: int, height: int, mode: str) -> None:
     assert lay_out(width, height).mode == mode
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_reason_of_the_last_relist_is_on_the_screen_or_two_keys_away(size: str) -> None:
+    again = replace(LIVE.informers[0], relists=2, last_relist_reason="410 Expired")
+    async with showing(Still(replace(LIVE, informers=(again,))), SIZES[size]) as (app, pilot):
+        if size == "80x24":
+            await pilot.press("1", "1")
+            app.draw()
+            await pilot.pause()
+        assert "relists 2 (410 Expired)" in screen_text(app)

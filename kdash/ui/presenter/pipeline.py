@@ -229,7 +229,7 @@ def _handlers(context: Context, width: int) -> tuple[str, list[list[Span]]]:
 
 
 def _life(context: Context, informer: InformerView | None) -> Line:
-    """`watching 3m54s since LIST #1 (38ms, 42 items) · bookmarks 4 · relists 0 · reconnects 0`."""
+    """`watching 3m54s · relists 1 (ordered) · reconnects 0 · last full state 38ms, 42 items · bookmarks 4`."""
     snapshot, dot = context.snapshot, context.glyphs.dot
     state = snapshot.state
     if informer is None or (state.detail and state.word != "LIVE"):
@@ -245,13 +245,13 @@ def _life(context: Context, informer: InformerView | None) -> Line:
     elif informer.state in ("listing", "watch-listing"):
         page = f" page {informer.pages}" if informer.pages > 1 else ""
         parts.append(f"{_STATES[informer.state]}{page}: {informer.received} received so far")
-    if informer.behind is not None:
-        parts.append(f"behind {informer.behind}")
-    if informer.last_list_s is not None:
-        parts.append(f"last full state {duration(informer.last_list_s)}, {plural(informer.last_list_items, 'item')}")
-    reason = f" ({clean(informer.last_relist_reason)})" if informer.relists and informer.last_relist_reason else ""
-    parts += [f"bookmarks {informer.bookmarks}", f"relists {informer.relists}{reason}",
-              f"reconnects {informer.reconnects}"]
     if informer.backoff_until is not None:
         parts.append(f"backoff {max(0, round(informer.backoff_until - snapshot.mono))}s (step {informer.backoff_step})")
+    if informer.behind is not None:
+        parts.append(f"behind {informer.behind}")
+    reason = f" ({clean(informer.last_relist_reason)})" if informer.relists and informer.last_relist_reason else ""
+    parts += [f"relists {informer.relists}{reason}", f"reconnects {informer.reconnects}"]
+    if informer.last_list_s is not None:
+        parts.append(f"last full state {duration(informer.last_list_s)}, {plural(informer.last_list_items, 'item')}")
+    parts.append(f"bookmarks {informer.bookmarks}")
     return line((" " + f" {dot} ".join(parts), "dim"))

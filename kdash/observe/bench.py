@@ -290,15 +290,27 @@ class InformerBench:
 
 def resident_bytes() -> int:
     """What the process holds in memory now; 0 where the system does not tell."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:  # no Linux
-        status = subprocess.run(_ASK_PS, capture_output=True, text=True, check=False).stdout
-    found = re.search(r"^(?:VmRSS:)?\s*(\d+)", status, re.MULTILINE)
-    return int(found.group(1)) << 10 if found else 0
+    found = _of_linux("VmRSS")
+    if found is None:
+        asked = subprocess.run(_ASK_PS, capture_output=True, text=True, check=False).stdout.strip()
+        found = int(asked) if asked.isdigit() else 0
+    return found << 10
 
 
 def peak_bytes() -> int:
-    """The most that the process ever held."""
+    """The most that the process ever held. (Linux lets a child begin with its parent's `ru_maxrss`.)"""
+    found = _of_linux("VmHWM")
+    if found is not None:
+        return found << 10
     peak = process_resource.getrusage(process_resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak << 10
+
+
+def _of_linux(name: str) -> int | None:
+    """A number of kilobytes that Linux tells of this process; None on other systems."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found.group(1)) if found else None

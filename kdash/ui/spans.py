@@ -24,6 +24,15 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
+def _clip(text: str, width: int) -> str:
+    """At most what `width` cells can need, so that the work for a cell does not grow with what a cluster sends.
+
+    Eight characters a cell leave room for combining marks; what is clipped ends wide enough to be cut with a mark.
+    """
+    limit = 8 * width + 64
+    return text if len(text) <= limit else text[:limit] + "…" * (width + 1)
+
+
 def line(*parts: str | Span) -> Line:
     """A line from plain strings and spans."""
     return tuple((part, "") if isinstance(part, str) else part for part in parts if part)
@@ -33,16 +42,20 @@ def pad(text: str, width: int, right: bool = False) -> str:
     """Text of exactly `width` cells; what is too long is cut with `…`."""
     if width <= 0:
         return ""
+    text = _clip(text, width)
     have = width_of(text)
     if have > width:
-        return text[: width - 1] + "…" if text.isascii() else set_cell_size(text, width - 1).rstrip() + "…"
+        if text.isascii():
+            return text[: width - 1] + "…"
+        cut = set_cell_size(text, width - 1).rstrip() + "…"
+        return cut + " " * (width - width_of(cut))
     space = " " * (width - have)
     return space + text if right else text + space
 
 
 def pad_middle(text: str, width: int, tail: int = 6) -> str:
     """As `pad`, but what is too long loses its middle: the ends of generated names tell them apart."""
-    if width_of(text) <= width or width < tail + 4 or not text.isascii():
+    if not text.isascii() or width < tail + 4 or len(text) <= width:
         return pad(text, width)
     return f"{text[: width - tail - 1]}…{text[-tail:]}"
 
@@ -65,13 +78,14 @@ def fit(spans: Line, width: int) -> Line:
     out: list[Span] = []
     left = width
     for index, (text, style) in enumerate(spans):
+        text = _clip(text, left)
         have = width_of(text)
         if have >= left:
             cut = text if text.isascii() else set_cell_size(text, left)
             lost = cut[left:] if text.isascii() else "x" * (have - left)
             if (lost + "".join(each for each, _ in spans[index + 1 :])).strip():
                 cut = pad(text + "…", left)
-            return (*out, (cut[:left], style))
+            return (*out, (cut[:left] if cut.isascii() else set_cell_size(cut, left), style))
         out.append((text, style))
         left -= have
     if left:

@@ -18,7 +18,7 @@ def waiting(screen: str) -> int:
 
 def calls(screen: str) -> int:
     """Of the quick handler, in pane 5."""
-    found = re.search(r"audit\s+(\d+)\s", screen)
+    found = re.search(r"│ audit\s+(\d+)\s+\d+/", screen)
     assert found, screen
     return int(found[1])
 
@@ -28,7 +28,7 @@ def demo() -> Iterator[Terminal]:
     command = kdash_command("demo", "calm", "--rate", "20", "--seed", "7", "--handler", "audit", "--resync", "10m")
     with Terminal(command) as terminal:
         terminal.wait_for("[LIVE]")
-        terminal.wait_for(lambda text: re.search(r"audit\s+\d\d", text))
+        terminal.wait_for(lambda text: re.search(r"│ audit\s+\d\d+\s+\d+/", text))
         yield terminal
 
 
@@ -51,7 +51,7 @@ def test_held_the_api_side_goes_on_a_step_moves_one_entry_and_the_release_drains
 
 def test_a_resync_while_held_waits_at_the_gate_and_follows_the_release(demo: Terminal) -> None:
     demo.send("s")
-    held = calls(demo.wait_for("[HELD"))
+    held = calls(demo.wait_for(lambda text: waiting(text) >= 3))
     demo.send("r")
     demo.wait_for(lambda text: waiting(text) >= 30)
     assert calls(demo.text()) == held

@@ -63,7 +63,7 @@ def row(screen: str) -> str:
 @pytest.mark.parametrize("function", ["leaves", "interrupts", "of_its_own", "too_deep", "hostile", "ends_the_thread"])
 def test_whatever_is_raised_is_counted_and_the_next_call_follows(tmp_path: Path, function: str) -> None:
     with demo(tmp_path, function) as terminal:
-        screen = terminal.wait_for(lambda text: re.search(r"mine\s+[2-9]\d*\s", text))
+        screen = terminal.wait_for(lambda text: re.search(r"│ mine\s+[2-9]\d*\s+\d+/", text))
         assert "[LIVE]" in terminal.wait_for("[LIVE]"), screen
         assert b"\x1b]0;pwned" not in terminal.raw
         leaves_at_once(terminal, "q")
@@ -80,14 +80,14 @@ def test_a_call_that_never_returns_is_shown_and_does_not_hold_up_the_end(tmp_pat
 def test_what_it_prints_does_not_reach_the_screen(tmp_path: Path) -> None:
     with demo(tmp_path, "prints") as terminal:
         terminal.wait_for("[LIVE]")
-        terminal.wait_for(lambda text: re.search(r"mine\s+[2-9]\d*\s", text))
+        terminal.wait_for(lambda text: re.search(r"│ mine\s+[2-9]\d*\s+\d+/", text))
         assert b"PRINTED" not in terminal.raw
         leaves_at_once(terminal, "q")
 
 
 def test_a_reload_joins_the_new_code_with_a_replay(tmp_path: Path) -> None:
     with demo(tmp_path, "leaves") as terminal:
-        terminal.wait_for(lambda text: re.search(r"mine\s+[2-9]\d*\s", text))
+        terminal.wait_for(lambda text: re.search(r"│ mine\s+[2-9]\d*\s+\d+/", text))
         marks = tmp_path / "marks"
         text = f"def leaves(event):\n    open({str(marks)!r}, 'a').write(event.type + '\\n')\n"
         (tmp_path / "own_handlers.py").write_text(text)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import gzip
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.ui.showing import SIZES, assert_whole, showing
-from tests.ui.states import STATES, Still
+from tests.ui.states import LIVE, STATES, Still
 
 PICTURES = Path(__file__).parent / "pictures"
+PAUSED = {"paused": replace(LIVE, mono=LIVE.mono + 2.0, events_total=LIVE.events_total + 231)}
 UPDATE = "--snapshot-update" in sys.argv
 LOOKS = {"dark": ("kdash-dark", False), "light": ("kdash-light", False), "mono": ("mono", False),
          "ascii": ("kdash-dark", True)}  # fmt: skip
@@ -28,7 +30,8 @@ async def test_each_state_looks_as_it_did(look: str, size: str, tmp_path: Path) 
     still = Still()
     different = []
     async with showing(still, SIZES[size], theme, ascii_only) as (app, pilot):
-        for state, picture in STATES.items():
+        for state, picture in {**STATES, **PAUSED}.items():
+            app.frozen = LIVE if state in PAUSED else None
             still.picture = picture
             app.draw(everything=True)
             await pilot.pause()
@@ -46,5 +49,5 @@ async def test_each_state_looks_as_it_did(look: str, size: str, tmp_path: Path) 
 
 
 def test_there_is_no_picture_of_what_no_longer_is() -> None:
-    names = {f"{state}-{size}-{look}.svgz" for state in STATES for size in SIZES for look in LOOKS}
+    names = {f"{state}-{size}-{look}.svgz" for state in (*STATES, *PAUSED) for size in SIZES for look in LOOKS}
     assert {path.name for path in PICTURES.iterdir()} == names

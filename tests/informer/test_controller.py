@@ -234,6 +234,7 @@ def test_ct12_handlers_run_synchronously_and_resync_has_no_filter(run: Run) -> N
         on_add=lambda obj: threads.add(threading.get_ident()), on_update=recorder.on_update
     )
     informer = run(source, handler, resync_period=1.0, clock=clock)
+    settle(lambda: bool(threads))  # a tick before the first add would find an empty store, and resync nothing
     settle_armed(informer.controller.reflector, clock)
     clock.advance(1)
     recorder.wait(1)

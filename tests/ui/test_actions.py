@@ -500,3 +500,12 @@ async def test_the_period_is_that_of_the_selected_handler() -> None:
         assert isinstance(app.screen, Prompt)
         await press(app, pilot, *"15s", "enter")
         assert spy.orders[-1] == ("set_resync_period", 15.0, "audit")
+
+
+@pytest.mark.parametrize("action", ["palette", "filter", "help", "scope_namespace", "period_set"])
+async def test_an_end_right_after_a_screen_was_asked_for_is_no_crash(action: str) -> None:
+    async with dashboard(Spy()) as (app, pilot):
+        app.action_run(action)
+        app.exit(143)
+        await pilot.pause()
+    assert app.return_value == 143 and not app._exception

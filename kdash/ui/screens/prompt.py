@@ -145,8 +145,8 @@ class Palette(TypedScreen[str | None]):
             yield Input(self._typed, placeholder=self._hint, select_on_focus=False)
             yield OptionList(markup=False)
 
-    def on_mount(self) -> None:
-        super().on_mount()
+    def stand(self) -> None:
+        super().stand()
         self._fill(self._typed)
 
     def _fill(self, typed: str) -> None:

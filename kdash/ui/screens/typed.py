@@ -27,6 +27,11 @@ class TypedScreen(ModalScreen[Result]):
         self._is_ready = False
 
     def on_mount(self) -> None:
+        if self.query(Input):  # an app that is about to end mounts a screen, but not what it is made of
+            self.stand()
+
+    def stand(self) -> None:
+        """The screen's parts are there."""
         self.query_one(Input).cursor_blink = False
         self.call_after_refresh(self._begin)
 

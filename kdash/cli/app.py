@@ -19,6 +19,7 @@ from kdash.cli.demo import demo
 from kdash.cli.doctor import doctor
 from kdash.cli.failure import FAILED, FINE, INTERRUPTED, USAGE, CommandFailed
 from kdash.cli.info import info
+from kdash.cli.record import record, replay
 from kdash.cli.settings import Settings, bind_environment, load_settings, option_names
 from kdash.cli.snapshot import snapshot
 from kdash.cli.trace import trace
@@ -79,7 +80,7 @@ def app(ctx: click.Context) -> None:
 
 
 _THAT_TELL = ("info", "doctor")
-_COMMANDS = (dashboard, bench, demo, doctor, info, snapshot, trace)
+_COMMANDS = (dashboard, bench, demo, doctor, info, record, replay, snapshot, trace)
 for _command in _COMMANDS:
     app.add_command(_command)
 _SETTINGS = option_names((dashboard, demo))

@@ -13,6 +13,7 @@ from kdash.cli.options import (
     cluster_options,
     core_options,
     given,
+    record_option,
     resource_arguments,
     ui_options,
     ui_options_of,
@@ -21,6 +22,7 @@ from kdash.cli.options import (
 if TYPE_CHECKING:
     from kdash.observe.door import UiOptions
     from kdash.observe.live import LiveObservation
+    from kdash.observe.replay import ReplayObservation
 
 __all__ = ["dashboard", "show"]
 
@@ -29,6 +31,7 @@ __all__ = ["dashboard", "show"]
 @resource_arguments
 @cluster_options
 @core_options
+@record_option
 @ui_options
 def dashboard(**values: Any) -> int:
     """Observe RESOURCEs (default: pods) of the cluster that kubectl would use.
@@ -40,7 +43,7 @@ def dashboard(**values: Any) -> int:
     return show(observation, ui_options_of(values))
 
 
-def show(observation: LiveObservation, options: UiOptions) -> int:
+def show(observation: LiveObservation | ReplayObservation, options: UiOptions) -> int:
     """Run the dashboard until the user leaves it; a configuration that cannot work is told once more."""
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         observation.stop()

@@ -15,7 +15,15 @@ import click
 
 from kdash.cli.dashboard import show
 from kdash.cli.failure import CommandFailed
-from kdash.cli.options import core_options, demo_options, given, resource_option, ui_options, ui_options_of
+from kdash.cli.options import (
+    core_options,
+    demo_options,
+    given,
+    record_option,
+    resource_option,
+    ui_options,
+    ui_options_of,
+)
 from kdash.observe.demo_server import DemoHost
 from kdash.observe.parse import BadValue
 
@@ -32,6 +40,7 @@ __all__ = ["demo"]
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="any free one",
               help="Port of the server on 127.0.0.1.")
 @core_options
+@record_option
 @ui_options
 def demo(
     scenario: str | None, serve_only: bool, kubeconfig_out: Path | None, port: int, **values: Any

@@ -24,7 +24,9 @@ __all__ = [
     "core_options",
     "demo_options",
     "duration_option",
+    "from_option",
     "given",
+    "record_option",
     "resource_arguments",
     "resource_option",
     "ui_options",
@@ -131,6 +133,18 @@ ui_options = _several(
     click.option("--gentle", is_flag=True, help="Ask before every key that makes requests."),
 )  # fmt: skip
 
+
+def record_option(command: F) -> F:
+    """--record: for commands that show something that lives."""
+    return click.option("--record", type=click.Path(dir_okay=False), default=None, metavar="FILE",
+                        help="Record everything into FILE, for `kdash replay`.")(command)
+
+
+def from_option(command: F) -> F:
+    """--from: a recording in the place of a cluster."""
+    return click.option("--from", "from_file", type=click.Path(dir_okay=False), default=None, metavar="FILE",
+                        help="Read this recording instead of observing a cluster.")(command)
+
 def resource_option(command: F) -> F:
     """--resource for a command whose argument is something else."""
     return click.option("--resource", "resources", multiple=True, metavar="RESOURCE", callback=_resources,
@@ -214,6 +228,7 @@ class Given:
         )  # fmt: skip
 
     def _with_metrics(self, observation: LiveObservation) -> LiveObservation:
+        self._record(observation)
         port = self.values.get("metrics_port")
         if port is None:
             return observation
@@ -224,6 +239,17 @@ class Given:
             raise click.BadParameter(str(error), param_hint="--metrics") from None
         click.echo(f"metrics: {url}", err=True)
         return observation
+
+    def _record(self, observation: LiveObservation) -> None:
+        path = self.values.get("record")
+        if path is not None:
+            from kdash.probe.recording.format import BadRecording
+
+            try:
+                observation.recordings.begin(path)
+            except BadRecording as error:
+                observation.stop()
+                raise click.BadParameter(str(error), param_hint="--record") from None
 
     def _connection(self) -> dict[str, Any]:
         values = self.values

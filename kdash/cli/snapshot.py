@@ -14,9 +14,11 @@ from kdash.cli.options import (
     core_options,
     demo_options,
     duration_option,
+    from_option,
     given,
     resource_arguments,
 )
+from kdash.cli.replaying import open_file, place_in, refuse_with
 from kdash.cli.waiting import check, wait_synced
 from kdash.probe.text import duration, plural
 
@@ -35,17 +37,26 @@ _ADVICE_S = 10.0
 @demo_options
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--demo", is_flag=True, help="Observe the embedded demo server instead of a cluster.")
+@from_option
+@click.option("--at", metavar="TIME", default=None,
+              help="With --from: the time, e.g. 12:07:55, 1m30s (from the start), 50%.  [default: end]")
 @click.option("--advice", is_flag=True, help="Print what is wrong and what to do instead, after --for.")
 @duration_option("--for", "for_s", help="Go on observing this long before printing.  [default: 0, with --advice 10s]")
 @duration_option("--timeout", default="30s", show_default=True, help="Give up after this.")
 def snapshot(
-    output: str, demo: bool, advice: bool, for_s: float | None, timeout: float, **values: Any
+    output: str, demo: bool, advice: bool, for_s: float | None, timeout: float, from_file: str | None, at: str | None,
+    **values: Any,
 ) -> int:
     """Sync RESOURCEs (default: pods), print the state of every stage, and leave.
 
     In JSON, instants (…_at, …_since, …_until) are seconds of a monotonic clock; it reads `mono` when the
     wall clock reads `wall`.
     """
+    if from_file is not None:
+        refuse_with(from_file, {"--demo": demo, "--for": for_s})
+        return _recorded(from_file, at or "end", advice, output)
+    if at is not None:
+        raise click.UsageError("--at needs --from: the time of a recording")
     options = given(values)
     observation = options.open_demo(quiet=True) if demo else options.open_cluster(quiet=True)
     observation.start()
@@ -58,13 +69,28 @@ def snapshot(
         found = observation.advice() if advice else ()
     finally:
         observation.stop()
-    if advice:
+    _print(picture, found if advice else None, output)
+    return 0
+
+
+def _recorded(path: str, at: str, advice: bool, output: str) -> int:
+    """The state of a recording."""
+    observation = open_file(path)
+    observation.start()
+    observation.go(place_in(observation, at, "--at"))
+    observation.wait()
+    observation.stop()
+    _print(observation.picture(), observation.advice() if advice else None, output)
+    return 0
+
+
+def _print(picture: Snapshot, found: tuple[AdviceView, ...] | None, output: str) -> None:
+    if found is not None:
         click.echo(advice_text(found, output))
     elif output == "json":
         click.echo(json.dumps(_finite(dataclasses.asdict(picture)), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         click.echo(table(picture))
-    return 0
 
 
 def advice_text(found: tuple[AdviceView, ...], output: str) -> str:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from kdash.probe.objects import ObjectRef
 from kdash.probe.snapshot import AdviceView, ChangeView, Snapshot, VersionView
 
-__all__ = ["Observation", "Outcome", "ScopeView", "UiOptions"]
+__all__ = ["Observation", "Outcome", "Replay", "ScopeView", "UiOptions", "replay_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class Observation(Protocol):
     """What can be seen and done. `objects` and `events` are the probe's `ObjectIndex` and `EventLog`."""
 
     is_demo: bool
+    is_replay: bool
+    """Whether it is a recording, and a `Replay`."""
 
     @property
     def objects(self) -> Any: ...
@@ -166,6 +168,9 @@ class Observation(Protocol):
     def release(self) -> Outcome:
         """Let everything go on."""
 
+    def record(self, path: str | None) -> Outcome:
+        """Record into a file from now on; None ends the recording."""
+
     # history ---------------------------------------------------------------------------------------------
 
     def history(self, ref: ObjectRef) -> tuple[VersionView, ...]:
@@ -181,3 +186,30 @@ class Observation(Protocol):
 
     def advice(self) -> tuple[AdviceView, ...]:
         """What is wrong with these informers and handlers, problems first; computed when asked for."""
+
+
+class Replay(Protocol):
+    """What can be done on a recording besides."""
+
+    def play(self, playing: bool | None = None) -> Outcome:
+        """Play or pause; None: the other one."""
+
+    def set_speed(self, speed: float) -> Outcome:
+        """0.1 to 100 times as fast as it happened."""
+
+    def faster(self, by: int) -> Outcome:
+        """The next speed (1) or the one before (-1)."""
+
+    def go(self, wall: float) -> Outcome:
+        """Go to an instant, in seconds since the epoch, and pause."""
+
+    def skip(self, kind: str, by: int) -> Outcome:
+        """To the next (1) or last (-1) `event`, `resync` or `relist`, and pause."""
+
+    def find(self, text: str) -> Outcome:
+        """To the next watch event whose key contains `text`, and pause."""
+
+
+def replay_of(observation: Observation) -> Replay | None:
+    """The observation as a recording; None when it lives."""
+    return cast(Replay, observation) if observation.is_replay else None

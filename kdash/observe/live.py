@@ -22,13 +22,13 @@ from kdash.observe.handlers import HandlerSpec, default_handlers, make_handler
 from kdash.observe.microscope import Microscope
 from kdash.observe.order_door import OrderDoor
 from kdash.observe.orders import Orders
+from kdash.observe.recording import Recordings
 from kdash.observe.redact import redacted
-from kdash.observe.scope import Contexts, Scoping
+from kdash.observe.scope import Contexts, Scoping, selecting, target_of
 from kdash.observe.summary import summary_of
 from kdash.observe.watched_handler import WatchedHandler
 from kdash.probe.build import Source, build
 from kdash.probe.events import EventLog
-from kdash.probe.informers import Target
 from kdash.probe.objects import ObjectIndex, ObjectRef
 from kdash.probe.recorder import Recorder
 from kdash.probe.snapshot import AdviceView, ChangeView, Snapshot, StateView, VersionView
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from kdash.cluster.client import ClusterClient
     from kdash.informer.factory import SharedInformerFactory
     from kdash.informer.handlers import ResourceEventHandler
-    from kdash.informer.list_watch import ListOptions
     from kdash.informer.objects import KubeObject
     from kdash.informer.resources import ResourceInfo
     from kdash.informer.shared_informer import SharedIndexInformer
@@ -105,6 +104,7 @@ class LiveObservation(OrderDoor):
         self.orders = Orders(self)
         self.scoping = Scoping(self, contexts)
         self.microscope = Microscope(self)
+        self.recordings = Recordings(self)
         self._metrics: MetricsServer | None = None
 
     # the door --------------------------------------------------------------------------------------------
@@ -149,16 +149,22 @@ class LiveObservation(OrderDoor):
             self.demo.stop()
         if self._metrics is not None:
             self._metrics.stop()
+        if self.recordings.view() is not None:
+            self.recordings.stop()
 
     def activity(self) -> int:
         return self.recorder.taken
 
     def snapshot(self) -> Snapshot:
+        picture, recording = build(self.recorder, self.source()), self.recordings.view()
+        return picture if recording is None else replace(picture, recording=recording)
+
+    def source(self) -> Source:
+        """What the tap does not tell."""
         connection = self._connection
         if connection is None and self.stopping.is_set():
             connection = StateView("STOPPED", "stopped")
-        source = Source(self._name, self.is_demo, self._banner, connection, self._queue_head(), self._behind())
-        return build(self.recorder, source)
+        return Source(self._name, self.is_demo, self._banner, connection, self._queue_head(), self._behind())
 
     def read_object(self, ref: ObjectRef) -> Mapping[str, Any] | None:
         obj = self._cached(ref)
@@ -284,7 +290,7 @@ class LiveObservation(OrderDoor):
         while not self.stopping.wait(_DRAIN_S):
             versions = microscope.versions.take()  # before the records: then theirs are among them
             records = tap.drain()
-            self.recorder.dropped = tap.dropped
+            self.recorder.lost(tap.dropped)
             if records:
                 take(records)
             if versions:
@@ -343,13 +349,13 @@ class LiveObservation(OrderDoor):
         if wanted.namespace is not None and not wanted.all_namespaces:
             namespace = wanted.namespace
         factory = SharedInformerFactory(
-            client, wanted.resync_s, namespace, _selecting(wanted), queue=wanted.queue,
+            client, wanted.resync_s, namespace, selecting(wanted), queue=wanted.queue,
             watch_list=wanted.watch_list, page_size=wanted.page_size, metadata_only=wanted.metadata_only,
             tap=self.tap, clock=self.recorder.clock, versions=self.microscope.versions.put,
             transform=wanted.transform,
         )  # fmt: skip
         for info in self._infos:
-            self.recorder.register(_target(info, namespace, wanted))
+            self.recorder.register(target_of(info, namespace, wanted))
             informer = factory.for_resource(info).informer()
             for spec in self.handlers:
                 self.register_handler(informer, spec)
@@ -380,21 +386,3 @@ class LiveObservation(OrderDoor):
                     head += [(entry.key, entry.types, entry.waiting_since) for entry in queue.peek(_HEAD)]
         return head[:_HEAD]
 
-
-def _selecting(wanted: Wanted) -> Callable[[ListOptions], ListOptions] | None:
-    if not (wanted.label_selector or wanted.field_selector):
-        return None
-
-    def select(options: ListOptions) -> ListOptions:
-        return replace(options, label_selector=wanted.label_selector, field_selector=wanted.field_selector)
-
-    return select
-
-
-def _target(info: ResourceInfo, namespace: str, wanted: Wanted) -> Target:
-    scope = (f"-n {namespace}" if namespace else "-A") if info.namespaced else ""
-    for flag, selector in (("-l", wanted.label_selector), ("--field-selector", wanted.field_selector)):
-        if selector:
-            scope = f"{scope} {flag} {selector}".strip()
-    namespace = namespace if info.namespaced else ""
-    return Target(info.name, info.group, info.resource, namespace, scope, wanted.queue, info.version)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kdash.informer.errors import InformerError
 from kdash.observe.door import Outcome
 from kdash.observe.parse import BadValue
-from kdash.observe.versions import VersionFeed, VersionPacker, as_versions, changes_between, readable
+from kdash.observe.versions import VersionFeed, VersionPacker, as_versions, changes_between, left_out, readable
 from kdash.observe.watched_handler import StackSampler
 from kdash.probe.advice import advise
 from kdash.probe.objects import ObjectRef
@@ -51,6 +51,8 @@ class Microscope:
         """Keep what the caches changed; its records have been taken."""
         recorder = self._observation.recorder
         recorder.take_versions(as_versions(taken, recorder.paths, recorder.clock.monotonic()))
+        if recorder.journal is not None:
+            recorder.cached(left_out(taken))
 
     def sample(self) -> None:
         """Look at the handlers that are in a long call."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kdash.observe.demo_server import DemoHost
     from kdash.observe.microscope import Microscope
     from kdash.observe.orders import Orders
+    from kdash.observe.recording import Recordings
     from kdash.observe.scope import Scoping
     from kdash.probe.objects import ObjectRef
 
@@ -22,9 +23,11 @@ __all__ = ["OrderDoor"]
 class OrderDoor:
     """The orders of `door.Observation`."""
 
+    is_replay = False
     demo: DemoHost | None
     orders: Orders
     microscope: Microscope
+    recordings: Recordings
     scoping: Scoping
 
     def resync_now(self, handler: str | None = None) -> Outcome:
@@ -56,6 +59,9 @@ class OrderDoor:
 
     def set_queue(self, engine: str) -> Outcome:
         return self.orders.set_queue(engine)
+
+    def record(self, path: str | None) -> Outcome:
+        return self.recordings.stop() if path is None else self.recordings.start(path)
 
     def reload_handler(self, name: str) -> Outcome:
         return self.microscope.reload_handler(name)

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kdash.informer.errors import InformerError
 from kdash.observe.door import Outcome, ScopeView
 from kdash.observe.parse import BadValue, parse_resources
+from kdash.probe.informers import Target
 from kdash.probe.text import clean, shorten
 
 if TYPE_CHECKING:
+    from kdash.informer.list_watch import ListOptions
     from kdash.informer.resources import ResourceInfo
     from kdash.observe.live import Connector, LiveObservation, Wanted
 
-__all__ = ["Contexts", "Scoping"]
+__all__ = ["Contexts", "Scoping", "selecting", "target_of"]
 
 _PATIENCE_S = 0.2
 _NAMESPACES_MAX = 500
@@ -155,3 +157,24 @@ def _words(wanted: Wanted) -> str:
     label = f" -l {clean(wanted.label_selector)}" if wanted.label_selector else ""
     field = f" --field-selector {clean(wanted.field_selector)}" if wanted.field_selector else ""
     return f"observing {clean(','.join(wanted.resources))} {where}{label}{field}"
+
+
+def selecting(wanted: Wanted) -> Callable[[ListOptions], ListOptions] | None:
+    """What puts the selectors into every request; None when there are none."""
+    if not (wanted.label_selector or wanted.field_selector):
+        return None
+
+    def select(options: ListOptions) -> ListOptions:
+        return replace(options, label_selector=wanted.label_selector, field_selector=wanted.field_selector)
+
+    return select
+
+
+def target_of(info: ResourceInfo, namespace: str, wanted: Wanted) -> Target:
+    """What an informer observes, in words."""
+    scope = (f"-n {namespace}" if namespace else "-A") if info.namespaced else ""
+    for flag, selector in (("-l", wanted.label_selector), ("--field-selector", wanted.field_selector)):
+        if selector:
+            scope = f"{scope} {flag} {selector}".strip()
+    namespace = namespace if info.namespaced else ""
+    return Target(info.name, info.group, info.resource, namespace, scope, wanted.queue, info.version)

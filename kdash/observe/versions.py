@@ -63,6 +63,15 @@ def as_versions(taken: list[tuple[Any, ...]], paths: PathTopic, now: float) -> l
     return fed
 
 
+def left_out(taken: list[tuple[Any, ...]]) -> list[tuple[str, str, KubeObject | None]]:
+    """What of the same changes is in the caches and in no history: (informer, key, content or None), for recordings."""
+    newest = {(informer, key): (event, new) for _, informer, event, key, new, _ in taken[:-_AT_ONCE]}
+    for _, informer, _, key, _, _ in taken[-_AT_ONCE:]:
+        newest.pop((informer, key), None)
+    return [(informer, key, None if event == "Deleted" else keepable(new))
+            for (informer, key), (event, new) in newest.items()]
+
+
 def keepable(obj: KubeObject | None) -> KubeObject | None:
     """What a history may keep of an object: of a Secret only the metadata."""
     if obj is None or obj.kind != "Secret":

@@ -57,8 +57,8 @@ class Source:
 
 def build(recorder: Recorder, source: Source) -> Snapshot:
     """The picture of now."""
-    now = recorder.clock.monotonic()
     with recorder.lock:
+        now = recorder.saw(source)
         states = list(recorder.informers.states.values())
         handlers = tuple(_handler(state, recorder, now) for state in recorder.handlers.handlers.values())
         state = state_of_all(states, now, source.connection)

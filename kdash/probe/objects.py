@@ -258,6 +258,18 @@ class ObjectIndex:
                 view.touch()
             self.version += 1
 
+    def look_like(self, other: ObjectIndex) -> None:
+        """Fold, filter and order as `other` does."""
+        with self._lock:
+            self._folded.clear()
+            self._folded.update(other._folded)
+            self.filter_text, self._filter, self._labels_of = other.filter_text, other._filter, other._labels_of
+            self.order = other.order
+            self._wish += 1
+            for view in self._views():
+                view.touch()
+        self.arrange()
+
     def set_filter(self, text: str, labels_of: Callable[[ObjectRef], Mapping[str, str]] | None = None) -> None:
         """Show only the objects that fit `text` (see `filters`); "" shows all. Raises `BadFilter`.
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from itertools import chain
+from typing import Any
 
 from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.tap import Record
@@ -64,7 +66,27 @@ class Recorder:
         """Records that the tap's ring lost because nobody took them in time."""
         self.taken = 0
         """Records and lines so far."""
+        self.journal: list[tuple[Any, ...]] | None = None
+        """While a recording is made: all that this recorder is told, in order (see `recording.format`)."""
+        self._source: Any = None
         self._second = int(self.clock.monotonic())
+        self._single = self._make_table()
+
+    def begin_at(self, second: int, wall_offset_s: float) -> None:
+        """As if it had been made in that second, by a clock that is so far off the wall's (for a replay)."""
+        self._second = second
+        self.events.wall_offset_s = wall_offset_s
+
+    @property
+    def second(self) -> int:
+        """Up to which the seconds are closed."""
+        return self._second
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_single"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
         self._single = self._make_table()
 
     # orders of the observation ---------------------------------------------------------------------------
@@ -73,6 +95,7 @@ class Recorder:
         """Announce an informer, or that it is being built anew: what its cache held is forgotten."""
         with self.lock:
             again = target.name in self.informers.states
+            self._tell("r", *astuple(target))
             self.informers.register(target)
             self.resync.clocks.pop(target.name, None)
             self.queues.queues.pop(target.name, None)
@@ -85,28 +108,33 @@ class Recorder:
         """A line of the observation itself; `text` is already clean."""
         with self.lock:
             self.taken += 1
-            self.events.append(self.clock.monotonic(), category, text, fold=fold)
+            at = self._tell("n", text, category, fold)
+            self.events.append(at, category, text, fold=fold)
 
     def describe_handler(self, informer: str, name: str, code: str, slow_limit_s: float | None) -> None:
         """Tell what the tap does not: whose code a handler is, and from when its calls count as slow."""
         with self.lock:
+            self._tell("h", informer, name, code, slow_limit_s)
             self.handlers.describe(informer, name, code, slow_limit_s)
 
     def reset_latency(self) -> None:
         """Begin the handlers' distributions anew."""
         with self.lock:
+            self._tell("l")
             for state in self.handlers.handlers.values():
                 state.reset_latency()
 
     def reset_peak(self) -> None:
         """Begin the queues' peaks anew."""
         with self.lock:
+            self._tell("p")
             for queue in self.queues.queues.values():
                 queue.peak_keys = queue.peak_objects = 0
 
     def set_slow_limit(self, limit_s: float, handler: str | None = None) -> None:
         """From which run time calls count as slow: of one handler, or of every one."""
         with self.lock:
+            self._tell("s", limit_s, handler)
             if handler is None:
                 self.lines.slow_limit_s = self.handlers.slow_limit_s = limit_s
             for (_, name), state in self.handlers.handlers.items():
@@ -118,32 +146,66 @@ class Recorder:
     def forget(self, name: str) -> None:
         """An informer is gone for good; its requests and its lines in the log stay."""
         with self.lock:
+            self._tell("f", name)
             self.informers.states.pop(name, None)
             self.resync.clocks.pop(name, None)
             self.queues.queues.pop(name, None)
             self.handlers.drop_informer(name)
             self.objects.remove_informer(name)
 
+    def lost(self, dropped: int) -> None:
+        """How many records the tap's ring has lost by now."""
+        if dropped != self.dropped:
+            with self.lock:
+                self._tell("d", dropped)
+                self.dropped = dropped
+
+    def saw(self, source: Any) -> float:
+        """What the observation knew when a picture was made of it; the lock is held. Returns the instant."""
+        if self.journal is None or source == self._source:
+            return self.clock.monotonic()
+        self._source = source
+        return self._tell("o", source)
+
+    def _tell(self, kind: str, *what: Any) -> float:
+        """Put what is about to happen into the journal, if there is one; returns the instant of it."""
+        at = self.clock.monotonic()
+        if self.journal is not None:
+            self.journal.append((kind, at, *what))
+        return at
+
     # the drain thread ------------------------------------------------------------------------------------
 
     def take(self, records: Sequence[Record]) -> None:
         """Count `records`, which are in the tap's order."""
-        self.taken += len(records)
         calm = len(records) <= _CALM
         for start in range(0, len(records), _CHUNK):
-            with self.lock:
-                self._take(records[start : start + _CHUNK], calm)
+            self.take_some(records[start : start + _CHUNK], calm)
+
+    def take_some(self, records: Sequence[Record], calm: bool) -> None:
+        """A part of what `take` was given; `calm`: there is time to follow each event."""
+        with self.lock:
+            self.taken += len(records)
+            self._tell("t", records, calm)
+            self._take(records, calm)
 
     def take_versions(self, changes: Sequence[VersionFed]) -> None:
         """Keep versions whose records have been taken already."""
         with self.lock:
+            self._tell("v", changes)
             self.history.fed(changes, pack=len(changes) <= _CALM_VERSIONS)
+
+    def cached(self, contents: Sequence[tuple[str, str, Any]]) -> None:
+        """What the caches hold besides: (informer, key, content, or None when it is gone). Only recordings keep it."""
+        if contents:
+            with self.lock:
+                self._tell("c", contents)
 
     def tick(self) -> None:
         """Close the seconds that are over, drop what has been gone long enough; several times a second."""
-        now = self.clock.monotonic()
-        second = int(now)
         with self.lock:
+            now = self._tell("k")
+            second = int(now)
             for _ in range(min(second - self._second, KEPT_S)):
                 self.handlers.end_second()
                 self.queues.waits.end_second()

@@ -41,6 +41,8 @@ __all__ = [
     "PipelineView",
     "QueueRow",
     "QueueView",
+    "RecordingView",
+    "ReplayView",
     "RequestRow",
     "ResyncHand",
     "ResyncView",
@@ -327,6 +329,31 @@ class ApiView:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingView:
+    """A recording that is being made."""
+
+    path: str
+    since: float
+    bytes: int = 0
+    """Of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayView:
+    """Where a replay stands. Instants are seconds since the epoch."""
+
+    at: float
+    first_at: float
+    last_at: float
+    playing: bool = False
+    speed: float = 1.0
+    goes_to: float | None = None
+    """Where it is on its way to; None when it is there."""
+    damage: str = ""
+    """What could not be read of the file; "" when all could."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything at one instant."""
 
@@ -351,3 +378,5 @@ class Snapshot:
     """Lines ever written to the event log."""
     tap_dropped: int = 0
     gate: GateView = field(default_factory=GateView)
+    recording: RecordingView | None = None
+    replay: ReplayView | None = None

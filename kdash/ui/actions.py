@@ -36,7 +36,8 @@ class Action:
     """What it needs to be available: see `availability`."""
 
 
-GROUPS = ("resync", "watch", "queue", "handlers", "look", "go", "scope", "demo", "view", "panes", "move", "kdash")
+GROUPS = ("resync", "watch", "queue", "handlers", "look", "go", "scope", "record", "replay", "demo", "view", "panes",
+          "move", "kdash")
 _NAMES = ("pipeline", "objects", "queue", "resync", "handlers", "api", "events")
 _HANDS = ("resync", "handlers")
 _TREE = ("objects",)
@@ -113,6 +114,25 @@ ACTIONS: tuple[Action, ...] = (
            command="selector", usage="[app=web]", needs="informer"),
     Action("scope_context", (), "observe another cluster of the kubeconfig; without a name: choose", "scope",
            command="context", usage="[CONTEXT]"),
+    Action("record_start", (), "record all that happens from now on; without FILE: into this folder", "record",
+           command="record start", usage="[FILE]", needs="live"),
+    Action("record_stop", (), "end the recording", "record", command="record stop", needs="live"),
+    Action("previous_resync", ("left_curly_bracket",), "replay: to the resync before", "replay",
+           command="previous resync", needs="replay"),
+    Action("next_resync", ("right_curly_bracket",), "replay: to the next resync", "replay", "resync",
+           command="next resync", needs="replay"),
+    Action("previous_relist", ("left_parenthesis",), "replay: to the list or relist before", "replay",
+           command="previous relist", needs="replay"),
+    Action("next_relist", ("right_parenthesis",), "replay: to the next relist", "replay", "relist",
+           command="next relist", needs="replay"),
+    Action("slower", ("less_than_sign",), "replay: slower, down to 0.1x", "replay", needs="replay"),
+    Action("faster", ("greater_than_sign",), "replay: faster, up to 100x", "replay", "faster", needs="replay"),
+    Action("speed", (), "replay: how many times as fast as it happened", "replay", command="speed", usage="10x",
+           needs="replay"),
+    Action("replay_at", (), "replay: to a time, or so far from the start, from here, or in percent", "replay",
+           command="at", usage="12:07:55|1m30s|+10s|-10s|50%|start|end", needs="replay"),
+    Action("find", (), "replay: to the next event of an object whose key has this in it", "replay", command="find",
+           usage="TEXT", needs="replay"),
     Action("change", ("x",), "demo: change the selected pod, or anything", "demo", command="change", needs="demo"),
     Action("chaos", ("X",), "demo: the fault menu: 410, resets, slow pages, lost events, …", "demo", command="chaos",
            usage="[FAULT]", needs="demo"),
@@ -155,12 +175,25 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 
-def actions_for(is_demo: bool, keys: Mapping[str, tuple[str, ...]] | None = None) -> tuple[Action, ...]:
+_OF_A_REPLAY = {
+    "pause": {"help": "play or pause", "label": "play"},
+    "older": {"help": "replay: one event back", "needs": "replay"},
+    "newer": {"help": "replay: one event on", "needs": "replay", "label": "event"},
+}
+"""What some keys do on a recording."""
+
+
+def actions_for(
+    is_demo: bool, keys: Mapping[str, tuple[str, ...]] | None = None, is_replay: bool = False
+) -> tuple[Action, ...]:
     """The actions of this observation, with the user's own keys: those of the demo do not exist on a cluster."""
     chosen = keys or {}
+    gone = {"demo"} if not is_demo else set()
+    gone.add("live" if is_replay else "replay")
+    changes = _OF_A_REPLAY if is_replay else {}
     return tuple(
-        replace(action, keys=chosen[action.id]) if action.id in chosen else action
-        for action in ACTIONS if is_demo or action.needs != "demo"
+        replace(action, keys=chosen.get(action.id, action.keys), **changes.get(action.id, {}))  # type: ignore[arg-type]
+        for action in ACTIONS if action.needs not in gone
     )  # fmt: skip
 
 

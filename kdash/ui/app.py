@@ -122,7 +122,7 @@ class KdashApp(TerminalApp):
 
     def bind_keys(self) -> None:
         """Bind the keys of the actions that exist here: on a cluster, none of the demo's."""
-        self.actions = actions_for(self.observation.is_demo, self.options.keys)
+        self.actions = actions_for(self.observation.is_demo, self.options.keys, self.observation.is_replay)
         self._bindings = BindingsMap(
             Binding(",".join(action.keys), f"run('{action.id}')", action.help, show=False,
                     priority=action.id in ("interrupt", "quit_now"))
@@ -244,7 +244,7 @@ class KdashApp(TerminalApp):
         if not self.header_hidden:
             self.header.show([header_line(context, self.snapshot.mono, held, lag)])
         hints = footer_line(self.glyphs, width, self.actions, self.snapshot.gate.held)
-        self.footer.show([self._said(self.snapshot.mono) or hints])
+        self.footer.show([self._said(self.observation.now()) or hints])
         if "tabs" in self.laid_out.rects:
             self.tabs.show([tabs_line(self.laid_out, self.chosen, self.snapshot, self.flash)])
         for name in self.laid_out.rects:

@@ -17,6 +17,8 @@ def why_not(app: KdashApp, action: Action) -> str:
     snapshot = app.snapshot
     if action.needs == "demo" and not app.observation.is_demo:
         return "this changes or disturbs the demo server only, never a cluster"
+    if app.observation.is_replay and action.needs in ("informer", "handlers", "held"):
+        return ""  # the recording itself says why not
     if action.needs in ("informer", "handlers") and not snapshot.informers:
         detail = snapshot.state.detail
         return f"there is no informer yet: {detail}" if detail else "there is no informer yet: still connecting"

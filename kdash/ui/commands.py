@@ -12,6 +12,7 @@ from kdash.ui.help_text import keys_of
 from kdash.ui.informer_orders import ENGINES, InformerOrders
 from kdash.ui.layout import PANES
 from kdash.ui.looking import Looking
+from kdash.ui.replaying import Replaying
 from kdash.ui.scope_orders import ScopeOrders
 from kdash.ui.screens.prompt import Entry, Palette
 from kdash.ui.themes import theme_names
@@ -39,6 +40,7 @@ class Commands:
         self.looking = Looking(app)
         self.scope = ScopeOrders(app)
         self.viewing = Viewing(app)
+        self.replaying = Replaying(app)
         self._table: dict[str, Work] = {**self._informer(), **self._look(), **self._view()}
 
     def _informer(self) -> dict[str, Work]:
@@ -80,8 +82,9 @@ class Commands:
             "yaml": lambda _: looking.inspect("YAML"),
             "diff": lambda _: looking.inspect("Diff"),
             "history": lambda _: looking.inspect("History"),
-            "older": lambda _: app.inspect_pane.scrub(app.observation, -1),
-            "newer": lambda _: app.inspect_pane.scrub(app.observation, 1),
+            "older": lambda _: self.replaying.older(-1),
+            "newer": lambda _: self.replaying.older(1),
+            **self.replaying.table(),
             "explain": looking.explain,
             "filter": looking.ask_filter,
             "bookmarks": lambda _: looking.bookmarks(),

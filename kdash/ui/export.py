@@ -50,7 +50,7 @@ def rows_of(pane: str, snapshot: Snapshot, observation: Observation, handler_ord
 def _objects(observation: Observation) -> list[dict[str, Any]]:
     index = observation.objects
     rows: list[dict[str, Any]] = []
-    now = observation.now()
+    now = observation.snapshot().mono
     for row in index.rows(0, index.total):
         known = index.get(row.ref) if row.level == 2 else None
         if known is not None:

@@ -15,13 +15,16 @@ __all__ = ["footer_line", "help_lines", "keys_of"]
 _HEADS = {
     "resync": "Resync: replay the cache, ask the server nothing", "watch": "Watch and list",
     "queue": "Queue, hold and step", "handlers": "Handlers", "look": "Look closer", "go": "Go",
-    "scope": "What is observed", "demo": "The demo server", "view": "View", "panes": "Panes", "move": "Move",
+    "scope": "What is observed", "record": "Record", "replay": "Replay",
+    "demo": "The demo server", "view": "View", "panes": "Panes", "move": "Move",
     "kdash": "kdash",
 }
 _FOOTER = ("resync", "rewatch", "relist", "hold", "period_double", "filter", "pause", "zoom", "explain", "help",
            "palette", "quit")
 _FOOTER_HELD = ("step", "release", "resync", "rewatch", "relist", "filter", "pause", "zoom", "explain", "help",
                 "palette", "quit")
+_FOOTER_REPLAY = ("pause", "newer", "next_resync", "next_relist", "faster", "filter", "zoom", "explain", "help",
+                  "palette", "quit")
 _FIRST_TO_GO = ("explain", "zoom", "rewatch", "hold", "pause")
 
 
@@ -70,7 +73,8 @@ def _row(glyphs: Glyphs, action: Action, width: int) -> Line:
 def footer_line(glyphs: Glyphs, width: int, actions: Sequence[Action] = ACTIONS, held: bool = False) -> Line:
     """The hints at the bottom; on small terminals without the last ones. `held`: how to go on comes first."""
     by_id = {action.id: action for action in actions}
-    hints = [by_id[name] for name in (_FOOTER_HELD if held else _FOOTER) if name in by_id and by_id[name].keys]
+    names = _FOOTER_REPLAY if "faster" in by_id else _FOOTER_HELD if held else _FOOTER
+    hints = [by_id[name] for name in names if name in by_id and by_id[name].keys]
     while hints and sum(len(_hint(action)) + 2 for action in hints) > width:
         hints.remove(next((each for name in _FIRST_TO_GO for each in hints if each.id == name), hints[-1]))
     out: list[Span] = []

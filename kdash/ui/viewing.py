@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kdash.observe.door import replay_of
 from kdash.probe.objects import ORDERS
 from kdash.probe.snapshot import HandlerView, Snapshot
 from kdash.probe.text import clean
 from kdash.ui.help_text import help_lines
 from kdash.ui.layout import PANES
 from kdash.ui.screens.jump import JumpScreen
+from kdash.ui.screens.prompt import Question
 from kdash.ui.screens.reader import Reader
 from kdash.ui.themes import THEMES, theme_names
 
@@ -45,6 +47,10 @@ class Viewing:
 
     def pause(self) -> None:
         app = self._app
+        replay = replay_of(app.observation)
+        if replay is not None:
+            app.tell(replay.play())
+            return
         app.frozen = app.snapshot if app.frozen is None else None
         app.draw(everything=True)
 
@@ -162,5 +168,11 @@ class Viewing:
             app.events_pane.set_filter("")
         elif app.handler and not quits:
             app.handler = ""
+        elif quits and app.snapshot.recording is not None:
+            self._app.push_screen(Question("kdash is recording: end the recording and quit?"), self._leave)
         elif quits:
             app.exit(0)
+
+    def _leave(self, yes: bool | None) -> None:
+        if yes:
+            self._app.exit(0)

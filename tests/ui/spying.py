@@ -24,9 +24,9 @@ HELD = replace(LIVE, gate=GateView(True, "all"))
 class Spy(Still):
     """Remembers orders as (name, arguments)."""
 
-    def __init__(self, snapshot: Snapshot = LIVE, is_demo: bool = True) -> None:
+    def __init__(self, snapshot: Snapshot = LIVE, is_demo: bool = True, is_replay: bool = False) -> None:
         super().__init__(snapshot)
-        self.is_demo = is_demo
+        self.is_demo, self.is_replay = is_demo, is_replay
         self.orders: list[tuple[Any, ...]] = []
 
     def scope(self) -> ScopeView:

@@ -167,6 +167,7 @@ class Still:
     """An observation in which nothing happens."""
 
     is_demo = True
+    is_replay = False
 
     def __init__(self, snapshot: Snapshot = LIVE, names: tuple[str, ...] = ()) -> None:
         self.picture = snapshot

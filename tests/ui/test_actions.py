@@ -352,7 +352,9 @@ async def test_an_action_of_the_screen(action: str, tmp_path: Path, monkeypatch:
 
 
 def test_every_action_has_a_test() -> None:
-    tested = {*ORDERS, *CHECKS, "step", "release", "change", "chaos"}
+    from tests.ui.test_replay_keys import RECORD_ORDERS, REPLAY_ORDERS
+
+    tested = {*ORDERS, *CHECKS, *REPLAY_ORDERS, *RECORD_ORDERS, "step", "release", "change", "chaos"}
     assert tested == {action.id for action in ACTIONS}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from kdash.probe.snapshot import Snapshot
+from humanize import naturalsize
+
+from kdash.probe.snapshot import ReplayView, Snapshot
 from kdash.probe.text import clean
 from kdash.ui.presenter.context import Context, ago, count, latency
 from kdash.ui.spans import Line, Span, pad, width_of
@@ -19,6 +21,8 @@ def state_word(snapshot: Snapshot, now: float, paused_events: int | None = None)
     """The word in brackets and its style: `[RETRY 8s]`, `[PAUSED +231]`."""
     if paused_events is not None:
         return f"[PAUSED +{paused_events}]", _STYLE["PAUSED"]
+    if snapshot.replay is not None:
+        return f"[REPLAY {replay_words(snapshot.replay)}]", _STYLE["REPLAY"]
     state = snapshot.state
     word = state.word
     gate = snapshot.gate
@@ -33,6 +37,17 @@ def state_word(snapshot: Snapshot, now: float, paused_events: int | None = None)
     elif word == "STALE" and snapshot.last_event_at is not None:
         word = f"STALE {round(now - snapshot.last_event_at)}s"
     return f"[{word}]", _STYLE.get(state.word, "warn")
+
+
+def replay_words(replay: ReplayView) -> str:
+    """`12:07:02 10x 42%`: where the playhead is, how fast it goes (`paused`, `goes to 12:09:00`), how far it is."""
+    clock = time.strftime("%H:%M:%S", time.localtime(replay.at))
+    length = replay.last_at - replay.first_at
+    share = 100 if length <= 0 else int(100 * min(1.0, (replay.at - replay.first_at) / length))
+    pace = f"{replay.speed:g}x" if replay.playing else "paused"
+    if replay.goes_to is not None:
+        pace = time.strftime("to %H:%M:%S", time.localtime(replay.goes_to))
+    return f"{clock} {pace} {share}%"
 
 
 def scope_of(snapshot: Snapshot) -> str:
@@ -70,6 +85,12 @@ def header_line(
         parts.append(_freshness(snapshot, now))
     if lag_s is not None:
         parts.append(f"lag {latency(lag_s)}")
+    if snapshot.recording is not None:
+        parts.insert(0, f"REC {naturalsize(snapshot.recording.bytes, format='%.1f')}")
+    if snapshot.replay is not None:
+        parts[0] = f"was {snapshot.state.word}"
+        if snapshot.replay.damage:
+            parts.insert(0, "file damaged")
     if snapshot.tap_dropped:
         parts.append(f"dropped {snapshot.tap_dropped}")
     if engine_note:

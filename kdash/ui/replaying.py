@@ -1,0 +1,84 @@
+"""The actions that record, and those that move the playhead of a recording."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from kdash.observe.door import Outcome, Replay, replay_of
+from kdash.observe.parse import BadValue, parse_instant
+
+if TYPE_CHECKING:
+    from kdash.ui.app import KdashApp
+
+__all__ = ["Replaying"]
+
+_SPEED = re.compile(r"(\d+(?:\.\d+)?)x?")
+
+
+class Replaying:
+    """Recording and replay of one app."""
+
+    def __init__(self, app: KdashApp) -> None:
+        self._app = app
+
+    def table(self) -> dict[str, Callable[[Sequence[str]], object]]:
+        """Action → what it does."""
+        return {
+            "record_start": self._record,
+            "record_stop": lambda _: self._app.tell(self._app.observation.record(None)),
+            "previous_resync": lambda _: self._skip("resync", -1),
+            "next_resync": lambda _: self._skip("resync", 1),
+            "previous_relist": lambda _: self._skip("relist", -1),
+            "next_relist": lambda _: self._skip("relist", 1),
+            "slower": lambda _: self._do(lambda replay: replay.faster(-1)),
+            "faster": lambda _: self._do(lambda replay: replay.faster(1)),
+            "speed": self._speed,
+            "replay_at": self._at,
+            "find": self._find,
+        }
+
+    def older(self, by: int) -> None:
+        """`[` and `]`: an event of a recording; else a version of the object in Inspect."""
+        if self._app.observation.is_replay:
+            self._skip("event", by)
+        else:
+            self._app.inspect_pane.scrub(self._app.observation, by)
+
+    def _record(self, arguments: Sequence[str]) -> None:
+        path = " ".join(arguments) or time.strftime("kdash-%Y%m%d-%H%M%S.rec")
+        self._app.tell(self._app.observation.record(path))
+
+    def _do(self, order: Callable[[Replay], Outcome]) -> None:
+        replay = replay_of(self._app.observation)
+        if replay is not None:
+            self._app.tell(order(replay))
+
+    def _skip(self, kind: str, by: int) -> None:
+        self._do(lambda replay: replay.skip(kind, by))
+
+    def _speed(self, arguments: Sequence[str]) -> None:
+        found = _SPEED.fullmatch(arguments[0]) if arguments else None
+        if found is None:
+            self._app.say("say how fast, 0.1x to 100x: speed 10x", ok=False)
+        else:
+            self._do(lambda replay: replay.set_speed(float(found[1])))
+
+    def _at(self, arguments: Sequence[str]) -> None:
+        replay = self._app.snapshot.replay
+        if replay is None:
+            return
+        try:
+            wall = parse_instant(" ".join(arguments), replay.first_at, replay.last_at, replay.at)
+        except BadValue as error:
+            self._app.say(str(error), ok=False)
+            return
+        self._do(lambda door: door.go(wall))
+
+    def _find(self, arguments: Sequence[str]) -> None:
+        if arguments:
+            self._do(lambda replay: replay.find(" ".join(arguments)))
+        else:
+            self._app.say("say a part of the object's key: find dev/web", ok=False)

@@ -53,7 +53,7 @@ class ReplayObservation(Refusals):
     def __init__(self, recording: Recording, *, playing: bool = True) -> None:
         self._recording = recording
         self._packer = VersionPacker()
-        self._player = Player(recording, self._content, KubeObject.to_json, KubeObject)
+        self._player = Player(recording, self._content, KubeObject.to_json, KubeObject, self._packer.pack)
         self._moments = Moments(recording)
         self._condition = threading.Condition()  # guards the four that follow
         self._playing = playing
@@ -176,8 +176,8 @@ class ReplayObservation(Refusals):
         row = self.objects.get(ref)
         if row is None or row.mark == "gone":
             return None
-        known = self._player.contents.newest.get((ref.informer, ref.key))
-        return None if known is None else known[1]
+        content = self._player.present.get((ref.informer, ref.key))
+        return content if isinstance(content, KubeObject) else None
 
     def _content(self, informer: str, raw: bytes) -> KubeObject:
         content, _ = self._packer.pack(informer, KubeObject.from_bytes(raw))

@@ -55,8 +55,8 @@ def as_versions(taken: list[tuple[Any, ...]], paths: PathTopic, now: float) -> l
         path = paths.of(seq)
         at = path.stored_at if path is not None and path.stored_at is not None else now
         new, old = keepable(new), keepable(old)
-        version, size = (new.resource_version, new.stored_size) if new is not None else ("", 0)
-        old_version, old_size = (old.resource_version, old.stored_size) if old is not None else ("", 0)
+        version, size = (new.resource_version, new.size) if new is not None else ("", 0)
+        old_version, old_size = (old.resource_version, old.size) if old is not None else ("", 0)
         fed.append(VersionFed(
             seq, at, informer, key, str(event), version, new, size, old_version, old, old_size, inferred
         ))  # fmt: skip

@@ -95,7 +95,7 @@ def _gate(recorder: Recorder, handlers: Sequence[HandlerView]) -> GateView:
 
 
 def _informer(state: InformerState, recorder: Recorder, source: Source) -> InformerView:
-    queue = recorder.queues.of(state.target.name)
+    queue = recorder.queues.seen(state.target.name)
     return InformerView(
         name=state.target.name,
         scope=state.target.scope,
@@ -168,7 +168,7 @@ def _held_by(handlers: Sequence[HandlerView], state: StateView, now: float) -> s
 
 def _queue(recorder: Recorder, states: Sequence[InformerState], source: Source, now: float) -> QueueView:
     topic = recorder.queues
-    queues = list(topic.queues.values())
+    queues = [topic.seen(state.target.name) for state in states]
     engine = states[0].engine if states else "delta"
     title, client_go = ENGINES.get(engine, (engine, ""))
     pops = [queue.last_pop_at for queue in queues if queue.last_pop_at is not None]

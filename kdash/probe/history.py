@@ -35,6 +35,7 @@ class VersionFed(NamedTuple):
     resource_version: str
     content: Any
     size: int
+    """Bytes of its JSON."""
     old_resource_version: str = ""
     old_content: Any = None
     """None for an object that was not there."""
@@ -46,7 +47,7 @@ class VersionFed(NamedTuple):
 class Version:
     """One line of an object's history."""
 
-    __slots__ = ("at", "content", "event", "number", "path", "repeats", "resource_version", "size", "source")
+    __slots__ = ("at", "content", "event", "held", "number", "path", "repeats", "resource_version", "size", "source")
 
     def __init__(self, number: int, version: str, event: str, source: str, at: float, content: Any, size: int,
                  path: Path | None) -> None:
@@ -57,6 +58,7 @@ class Version:
         self.at = at
         self.content = content
         self.size = size
+        self.held = size  # less once it is packed
         self.path = path
         self.repeats = 1
 
@@ -82,6 +84,9 @@ class HistoryTopic:
         self._listed_at: dict[str, float] = {}
         self.pack: Callable[[str, Any], Any] | None = None
         """Makes a superseded content smaller: (informer, content) → content."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "pack": None}  # whoever wakes a copy gives it one
 
     @property
     def bytes(self) -> int:
@@ -163,7 +168,7 @@ class HistoryTopic:
         versions.append(version)
         self._order.append((who, version.number))
         self._held += 1
-        self._bytes += version.size + _OVERHEAD
+        self._bytes += version.held + _OVERHEAD
         if len(versions) > KEPT_VERSIONS:
             self._forget_first(versions)
         while self._bytes > self._budget and self._order:
@@ -180,15 +185,15 @@ class HistoryTopic:
         return versions is not None and len(versions) > 0 and versions[0].number <= number
 
     def _forget_first(self, versions: list[Version]) -> None:
-        self._bytes -= versions.pop(0).size + _OVERHEAD
+        self._bytes -= versions.pop(0).held + _OVERHEAD
         self._held -= 1
 
     def _shrink(self, informer: str, version: Version) -> None:
         if version.content is None or self.pack is None:
             return
-        content, size = self.pack(informer, version.content)
-        self._bytes += size - version.size
-        version.content, version.size = content, size
+        version.content, held = self.pack(informer, version.content)
+        self._bytes += held - version.held
+        version.held = held
 
 
 def _next(versions: Sequence[Version]) -> int:

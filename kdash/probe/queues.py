@@ -52,6 +52,10 @@ class QueueTopic:
             queue = self.queues[informer] = QueueState()
         return queue
 
+    def seen(self, informer: str) -> QueueState:
+        """The informer's queue, for reading: one that nothing is known of is empty."""
+        return self.queues.get(informer) or QueueState()
+
     def enqueued(self, informer: str, records: Sequence[Record]) -> None:
         """A batch of queue.enqueued records of one informer."""
         queue = self.of(informer)

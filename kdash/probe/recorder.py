@@ -335,7 +335,7 @@ def _by_informer(records: list[Record]) -> list[tuple[str, list[Record]]]:
     """Records of one kind, per informer; in the usual case of one informer nothing is copied."""
     if not records:
         return []
-    names = {record[3] for record in records}
+    names = dict.fromkeys([record[3] for record in records])
     if len(names) == 1:
         return [(records[0][3], records)]
     return [(name, [record for record in records if record[3] == name]) for name in names]

@@ -61,7 +61,7 @@ async def test_a_key_of_a_replay_reaches_the_recording(action: str) -> None:
 async def test_recording_is_an_order(action: str) -> None:
     line, order = RECORD_ORDERS[action]
     spy = Spy()
-    async with dashboard(spy) as (app, pilot):
+    async with dashboard(spy) as (_, pilot):
         await typed(pilot, line)
         assert spy.orders == [order]
 

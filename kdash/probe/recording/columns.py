@@ -35,8 +35,9 @@ from typing import Any
 
 from kdash.informer.tap import FIELDS, Record
 from kdash.probe.recording.links import IN_ORDER, Group, Links
+from kdash.probe.recording.shapes import FIELDS_OF, check, check_head
 
-__all__ = ["FIELDS_OF", "StringTable", "event_keys", "packed", "unpacked"]
+__all__ = ["StringTable", "event_keys", "packed", "unpacked"]
 
 _CODES = ((1, "b"), (2, "h"), (4, "i"), (8, "q"))
 _NS = 1e9
@@ -44,11 +45,6 @@ _FARTHEST_S = 9e6  # up to here a float of seconds tells nanoseconds apart
 _FEW = 64
 _EVENT_KEY = FIELDS["watch.event"].index("key") + 5
 _SHIFTS = range(30, 51)
-FIELDS_OF: dict[str, tuple[str, ...]] = {
-    **FIELDS,
-    "version": ("key", "event", "rv", "content", "size", "old_rv", "old_content", "old_size", "inferred"),
-}
-"""The records of the tap, and `version`: what a cache took in; contents are numbers (see `format`)."""
 
 
 class StringTable:
@@ -101,7 +97,7 @@ def packed(records: Sequence[Record], table: StringTable, links: Links, rows: bo
 def unpacked(data: Any, table: StringTable, links: Links) -> list[Record]:
     """What `packed` was given. Raises some ordinary error when `data` is nothing that `packed` returned."""
     if data[0] is None:
-        return [tuple([_tupled(value) if type(value) is list else value for value in row]) for row in data[1]]
+        return _checked_rows([tuple([_tupled(value) for value in row]) for row in data[1]])
     first, strings, kinds, order, seqs, instants, groups = data
     table.grow(first, strings)
     all_seqs = _read(seqs, table.strings, (), len(order))
@@ -256,8 +252,21 @@ def _read_group(kind: str, group: Any, heads: list[Any], strings: Sequence[str],
             if expected is None:
                 raise ValueError(f"{kind}.{name} is linked to nothing")
             columns[name] = _merged(expected, column[1], column[2], strings)
+    check_head(seqs, instants, informers, threads)
+    check(columns)
     every = [seqs, instants, [kind] * count, informers, threads, *(columns[name] for name in fields)]
     return list(zip(*every, strict=True))
+
+
+def _checked_rows(records: list[Record]) -> list[Record]:
+    by_kind: dict[str, list[Record]] = {}
+    for record in records:
+        by_kind.setdefault(record[2], []).append(record)
+    for kind, some in by_kind.items():
+        seqs, instants, _, informers, threads, *columns = zip(*some, strict=True)
+        check_head(seqs, instants, informers, threads)
+        check(dict(zip(FIELDS_OF[kind], columns, strict=True)))
+    return records
 
 
 def _merged(expected: Sequence[Any], right: Any, rest: Any, strings: Sequence[str]) -> Sequence[Any]:

@@ -55,6 +55,7 @@ _CRC = struct.Struct("<I")
 _LENGTH = struct.Struct("<I")
 _LARGEST = 64 << 20  # of a payload; the writer cuts far earlier
 _LEVEL = 3
+_FARTHEST_S = 1e12
 FILE_HEAD = _FILE.pack(_MAGIC, VERSION, 0)
 HEAD_SIZE = _HEAD.size + _CRC.size
 
@@ -131,8 +132,11 @@ def read_head(data: bytes) -> Head | None:
     """The head that `data` begins with; None when there is none or it is damaged."""
     if len(data) < HEAD_SIZE or _CRC.unpack_from(data, _HEAD.size)[0] != zlib.crc32(data[: _HEAD.size]):
         return None
-    mark, kind, length, crc, size, *counts = _HEAD.unpack_from(data)
-    return Head(kind, length, crc, size, Counts(*counts)) if mark == CHUNK_MARK else None
+    mark, kind, length, crc, size, *fields = _HEAD.unpack_from(data)
+    counts = Counts(*fields)
+    if mark != CHUNK_MARK or not -_FARTHEST_S < counts.first_at <= counts.last_at < _FARTHEST_S:
+        return None
+    return Head(kind, length, crc, size, counts)
 
 
 def unpack_chunk(head: Head, packed: bytes) -> Any:

@@ -35,6 +35,7 @@ class Keyframe(NamedTuple):
     packed: bytes
     shared: list[Any]
     newest: Newest
+    present: Mapping[tuple[str, str], Any]
 
     def restore(self) -> Any:
         """A fresh copy of the state."""
@@ -67,7 +68,7 @@ class Keyframes:
         """The newest that is not after `at`."""
         return next((each for each in reversed(self._kept) if each.at <= at), None)
 
-    def keep(self, at: float, state: Any, newest: Newest) -> None:
+    def keep(self, at: float, state: Any, newest: Newest, present: Mapping[tuple[str, str], Any]) -> None:
         """Keep a copy of `state`, unless there is one of this instant or a later one."""
         if self._kept and self._kept[-1].at >= at:
             return
@@ -82,6 +83,6 @@ class Keyframes:
         writer.dispatch_table = {**copyreg.dispatch_table, **_NEW, self._shared: share}
         writer.dump(state)
         packed = zstandard.ZstdCompressor(level=1).compress(out.getbuffer())
-        self._kept.append(Keyframe(at, packed, shared, dict(newest)))
+        self._kept.append(Keyframe(at, packed, shared, dict(newest), dict(present)))
         while len(self._kept) > _KEPT_MAX or sum(len(each.packed) for each in self._kept) > _BYTES_MAX:
             del self._kept[0 if len(self._kept) < 3 else slice(1, None, 2)]

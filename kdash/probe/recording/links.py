@@ -35,7 +35,7 @@ _RULES: dict[str, tuple[str, dict[str, str]]] = {
                                             "wait_s": _SINCE}),
     "handler.end": ("handler.start", {"kind": "kind", "key": "key", "rv": "rv", "is_sync": "is_sync",
                                       "in_initial_list": "in_initial_list", "wait_s": "wait_s", "run_s": _SINCE}),
-    "version": ("store.mutation", {"key": "key", "rv": "new_rv", "old_rv": "old_rv", "size": "stored_size"}),
+    "version": ("store.mutation", {"key": "key", "rv": "new_rv", "old_rv": "old_rv", "size": "size"}),
 }  # fmt: skip
 """Kind → the other record's kind, own field → the other one's field, or the seconds in between."""
 _BY_HAND = {("watch.event", "uid"), ("store.mutation", "old_rv"), ("store.mutation", "stored_size"),

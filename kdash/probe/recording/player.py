@@ -17,7 +17,7 @@ from kdash.probe.recorder import Recorder
 from kdash.probe.recording.format import CONTENTS, STEPS, Damaged
 from kdash.probe.recording.keyframes import Keyframes
 from kdash.probe.recording.reader import Chunk, ContentStore, Memory, Part, Recording, read_steps
-from kdash.probe.recording.writer import Step
+from kdash.probe.recording.writer import GONE, Step
 from kdash.probe.snapshot import StateView
 from kdash.probe.text import clean
 
@@ -45,13 +45,18 @@ class PlayClock:
 
 
 class Player:
-    """One part of a recording under the playhead."""
+    """One part of a recording under the playhead. `present`: what the caches hold there."""
 
     def __init__(
         self, recording: Recording, make: Callable[[str, bytes], Any] = lambda informer, raw: raw,
         raw: Callable[[Any], bytes] = bytes, content: type = bytes,
+        pack: Callable[[str, Any], Any] | None = None,
     ) -> None:
-        """`make`, which gives `content`s, and `raw`: see `ContentStore`. Stands at the start of the first part."""
+        """Stands at the start of the first part.
+
+        `make`, which gives `content`s, and `raw`: see `ContentStore`; `pack`: see `HistoryTopic`.
+        """
+        self._pack = pack
         self.recording = recording
         self._make = make
         self._raw = raw
@@ -73,15 +78,11 @@ class Player:
         name = about.get("source")
         self.source = Source(clean(name) if isinstance(name, str) else "", connection=StateView("STARTING"))
         self._memory = Memory(ContentStore(self._make, self._raw))
+        self.present: dict[tuple[str, str], Any] = {}
         self._next_chunk = 0
         self._waiting: list[Step] = []
         self._done = 0
         self._weight = 0
-
-    @property
-    def contents(self) -> ContentStore:
-        """The contents of the objects at the playhead."""
-        return self._memory.contents
 
     @property
     def at(self) -> float:
@@ -89,6 +90,7 @@ class Player:
         return self.clock.at
 
     def _set(self, recorder: Recorder) -> None:
+        recorder.history.pack = self._pack
         self.recorder = recorder
         self.clock: PlayClock = recorder.clock  # type: ignore[assignment]
 
@@ -119,7 +121,7 @@ class Player:
         self._set(state["recorder"])
         self.source, self._next_chunk, self._done = state["source"], state["next_chunk"], 0
         self._memory = Memory(ContentStore(self._make, self._raw))
-        self._memory.contents.newest = dict(found.newest)
+        self._memory.contents.newest, self.present = dict(found.newest), dict(found.present)
         self._memory.strings.strings = list(state["strings"])
         self._memory.links = state["links"]
         self._waiting, self._weight = [], 0
@@ -150,7 +152,7 @@ class Player:
         with self.recorder.lock:
             state = {"recorder": self.recorder, "source": self.source, "next_chunk": self._next_chunk,
                      "strings": self._memory.strings.strings, "links": self._memory.links}
-            self._keyframes.keep(self.clock.at, state, self._memory.contents.newest)
+            self._keyframes.keep(self.clock.at, state, self._memory.contents.newest, self.present)
 
     def _read(self, chunk: Chunk) -> None:
         try:
@@ -182,6 +184,11 @@ class Player:
             recorder.tick()
         elif kind == "v":
             recorder.take_versions(step[2])
+            for fed in step[2]:
+                self._holds(fed.informer, fed.key, None if fed.event == GONE else fed.content)
+        elif kind == "c":
+            for cached in step[2]:
+                self._holds(*cached)
         elif kind == "o":
             self.source = source_of(step[2])
         elif kind == "r":
@@ -201,6 +208,12 @@ class Player:
             recorder.forget(str(step[2]))
         elif kind == "d":
             recorder.lost(int(step[2]))
+
+    def _holds(self, informer: str, key: str, content: Any) -> None:
+        if content is None:
+            self.present.pop((informer, key), None)
+        else:
+            self.present[informer, key] = content
 
 
 def source_of(told: Any) -> Source:

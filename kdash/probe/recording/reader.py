@@ -207,6 +207,8 @@ class ContentStore:
                 content = self._make(whom[0], blob[start : start + length])
                 start += length
                 self._fresh[number] = content
+                if (former := self.newest.get(whom)) is not None:  # the steps of this chunk may name it
+                    self._fresh[former[0]] = former[1]
                 self.newest[whom] = (number, content)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise Damaged(f"contents that cannot be read ({type(error).__name__})") from None
@@ -241,7 +243,11 @@ def read_steps(recording: Recording, chunk: Chunk, memory: Memory) -> list[Step]
             memory.links.clear()
         records = unpacked(data, memory.strings, memory.links)
         versions = unpacked(rows, memory.strings, memory.links)
-        return list(_placed(steps, records, versions, memory.contents))
+        placed = list(_placed(steps, records, versions, memory.contents))
+        counts = chunk.head.counts
+        if not all(counts.first_at <= one[1] <= counts.last_at for one in placed):
+            raise Damaged("steps of another time than their chunk says")
+        return placed
     except Damaged:
         raise
     except Exception as error:  # a payload of any shape: its checksum is right, and yet no kdash wrote it
@@ -256,14 +262,14 @@ def _placed(
 ) -> Iterator[Step]:
     for step in steps:
         kind, at = step[0], float(step[1])
+        if type(kind) is not str:
+            raise Damaged("a step without a name")
         if kind == "t":
             yield (kind, at, _first(records, step[2]), bool(step[3]))
         elif kind == "v":
             yield (kind, at, [_version(row, contents) for row in _first(versions, step[2])])
         elif kind == "c":
-            for informer, key, number, former in step[2]:
-                if number < 0:
-                    contents.drop(informer, key, former)
+            yield (kind, at, [_cached(each, contents) for each in step[2]])
         else:
             yield (kind, at, *step[2:])
 
@@ -275,6 +281,13 @@ def _first(records: list[Any], count: int) -> list[Any]:
         raise Damaged("records are missing")
     del records[:count]
     return some
+
+
+def _cached(told: Any, contents: ContentStore) -> tuple[str, str, Any]:
+    informer, key, number, former = told
+    if number < 0:
+        contents.drop(informer, key, former)
+    return informer, key, contents.get(informer, key, number)
 
 
 def _version(row: Any, contents: ContentStore) -> VersionFed:

@@ -154,6 +154,7 @@ def _portions(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
 
 def _counts(steps: Sequence[Step], records: Iterable[Record]) -> Counts:
     kinds = [record[2] for record in records]
+    instants = [step[1] for step in steps]
     return Counts(
-        steps[0][1], steps[-1][1], kinds.count(_EVENT), kinds.count(_RESYNC), kinds.count(_RELIST), len(kinds)
+        min(instants), max(instants), kinds.count(_EVENT), kinds.count(_RESYNC), kinds.count(_RELIST), len(kinds)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType
 from typing import Any
 
@@ -45,14 +46,16 @@ def record(demo: bool, for_s: float | None, **values: Any) -> int:
     options = given(values)
     observation = options.open_demo(quiet=True) if demo else options.open_cluster(quiet=True)
 
+    over = threading.Event()
+
     def end(number: int, frame: FrameType | None) -> None:
-        observation.stopping.set()
+        over.set()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     observation.start()
     until = None if for_s is None else observation.now() + for_s
     try:
-        while not observation.stopping.wait(_POLL_S) and (until is None or observation.now() < until):
+        while not over.wait(_POLL_S) and (until is None or observation.now() < until):
             check(observation)
             if observation.recordings.view() is None:
                 raise CommandFailed("the recording has ended: see the disk of FILE")

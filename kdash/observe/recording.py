@@ -94,7 +94,7 @@ class Recordings:
             return Outcome(False, "nothing is being recorded: start with `record start FILE`")
         self._ending.set()
         thread.join(5.0)
-        words = f"recorded to {clean(self._path)}: {self._bytes / 1e6:.1f} MB; `kdash replay` shows it"
+        words = f"recorded {self._bytes / 1e6:.1f} MB; `kdash replay {clean(self._path)}` shows it"
         return self._observation.orders.log(Outcome(True, words))
 
     # the thread ------------------------------------------------------------------------------------------

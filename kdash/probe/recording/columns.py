@@ -18,6 +18,7 @@ in any order, `unpacked` gives back equal ones in the same order. What `packed` 
             | ["f", start, numbers]      seconds: differences in nanoseconds to the one before
             | ["x", shift, numbers]      seconds: so many times 2 to the power of minus `shift`
             | ["b", bytes]               truth values
+            | ["o", bytes, column]       null where the byte is 0
             | ["r", values]              anything else
     numbers := [bytes a number, planes]  first the lowest bytes of all, then the next ones …
 
@@ -161,6 +162,9 @@ def _linked(values: tuple[Any, ...], expected: Sequence[Any], table: StringTable
 def _column(values: Sequence[Any], table: StringTable) -> list[Any]:
     first = values[0]
     kinds = set(map(type, values))
+    if len(kinds) == 2 and type(None) in kinds:
+        rest = [value for value in values if value is not None]
+        return ["o", bytes([value is not None for value in values]), _column(rest, table)]
     if len(kinds) > 1:
         return ["r", values]
     if values.count(first) == len(values):
@@ -284,6 +288,9 @@ def _read(column: Any, strings: Sequence[str], seqs: Sequence[int], count: int) 
         found: Sequence[Any] = [_tupled(value) for value in rest[0]]
     elif kind == "b":
         found = list(map(bool, rest[0]))
+    elif kind == "o":
+        others = iter(_read(rest[1], strings, seqs, len(rest[0]) - rest[0].count(0)))
+        found = [next(others) if there else None for there in rest[0]]
     elif kind == "t":
         values = [_tupled(value) for value in rest[0]]
         found = [values[number] for number in _natural(rest[1])]

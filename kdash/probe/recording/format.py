@@ -54,12 +54,12 @@ _HEAD = struct.Struct("<4scIIIddIIII")
 _CRC = struct.Struct("<I")
 _LENGTH = struct.Struct("<I")
 _LARGEST = 64 << 20  # of a payload; the writer cuts far earlier
-_LEVEL = 3
+_LEVEL, _LEVEL_IN_A_STORM = 9, 3
+_STORM = 2 << 20  # bytes a second
 _FARTHEST_S = 1e12
 FILE_HEAD = _FILE.pack(_MAGIC, VERSION, 0)
 HEAD_SIZE = _HEAD.size + _CRC.size
 
-_compress = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress
 
 
 class BadRecording(Exception):
@@ -114,6 +114,14 @@ def pack_chunk(kind: bytes, payload: object, counts: Counts) -> bytes:
     return _chunk(kind, _compress(raw), len(raw), counts)
 
 
+def _compress(raw: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=_level(len(raw)), write_checksum=True).compress(raw)
+
+
+def _level(size: int) -> int:
+    return _LEVEL if size <= _STORM else _LEVEL_IN_A_STORM
+
+
 def pack_contents(index: object, contents: Sequence[bytes], bases: Sequence[bytes], counts: Counts) -> bytes:
     """A chunk of contents; `bases` is what zstd may refer back to."""
     head = _compress(msgspec.msgpack.encode(index))
@@ -121,7 +129,7 @@ def pack_contents(index: object, contents: Sequence[bytes], bases: Sequence[byte
     body = zstandard.ZstdCompressor(
         dict_data=_dictionary(before),
         compression_params=zstandard.ZstdCompressionParameters.from_level(
-            _LEVEL, source_size=len(raw), dict_size=len(before), window_log=_window(len(raw) + len(before)),
+            _level(len(raw)), source_size=len(raw), dict_size=len(before), window_log=_window(len(raw) + len(before)),
             write_checksum=True,
         ),
     ).compress(raw)  # fmt: skip

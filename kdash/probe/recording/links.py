@@ -9,7 +9,7 @@ not as expected is written.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import sub
 from typing import Any
 
@@ -19,10 +19,12 @@ __all__ = ["IN_ORDER", "Group", "Links"]
 
 IN_ORDER = (
     "watch.event", "queue.enqueued", "queue.popped", "queue.processed", "store.mutation", "notify.distribute",
-    "handler.start", "handler.end",
+    "handler.start", "handler.end", "handler.cpu",
 )  # fmt: skip
 """Every kind after those it is linked to."""
-_KEPT_MAX = 1 << 16
+_KEPT_MAX = 1 << 15
+_TOLD_MAX = 1 << 17
+_OBJECTS_MAX = 1 << 17
 _SINCE = "mono"  # of a rule: the seconds since the other record
 
 _RULES: dict[str, tuple[str, dict[str, str]]] = {
@@ -35,11 +37,12 @@ _RULES: dict[str, tuple[str, dict[str, str]]] = {
                                             "wait_s": _SINCE}),
     "handler.end": ("handler.start", {"kind": "kind", "key": "key", "rv": "rv", "is_sync": "is_sync",
                                       "in_initial_list": "in_initial_list", "wait_s": "wait_s", "run_s": _SINCE}),
+    "handler.cpu": ("handler.start", {"kind": "kind", "key": "key"}),
     "version": ("store.mutation", {"key": "key", "rv": "new_rv", "old_rv": "old_rv", "size": "size"}),
 }  # fmt: skip
 """Kind → the other record's kind, own field → the other one's field, or the seconds in between."""
-_BY_HAND = {("watch.event", "uid"), ("store.mutation", "old_rv"), ("store.mutation", "stored_size"),
-            ("handler.end", "old_rv")}  # fmt: skip
+_BY_HAND = {("watch.event", "uid"), ("queue.enqueued", "rv"), ("store.mutation", "old_rv"), ("store.mutation", "size"),
+            ("store.mutation", "stored_size"), ("handler.end", "old_rv")}  # fmt: skip
 
 
 def _place(kind: str, field: str) -> int:
@@ -50,7 +53,7 @@ _CAUSE_OF_DISTRIBUTE = _place("notify.distribute", "cause")
 _CAUSE_OF_START, _LISTENER_OF_START = _place("handler.start", "cause"), _place("handler.start", "listener")
 _KEY_OF_EVENT, _UID_OF_EVENT = _place("watch.event", "key"), _place("watch.event", "uid")
 _KEY_OF_MUTATION, _NEW_RV, _OLD_RV = (_place("store.mutation", name) for name in ("key", "new_rv", "old_rv"))
-_RV_OF_ENQUEUED = _place("queue.enqueued", "rv")
+_SIZE, _STORED_SIZE = _place("store.mutation", "size"), _place("store.mutation", "stored_size")
 
 
 class Links:
@@ -62,37 +65,43 @@ class Links:
     def clear(self) -> None:
         """A refresh: whoever reads from here on needs nothing before."""
         self.records: dict[Any, Record] = {}  # by number; a start by its listener and cause
-        self.pops: dict[str, list[Record]] = {}
+        self.told: dict[int, Record] = {}  # notify.distribute: a slow handler's calls come long after
+        self.latest: dict[tuple[str, ...], list[Record]] = {}  # pops of an informer, starts of its listener
         self.uids: dict[tuple[str, str], str] = {}
-        self.versions: dict[tuple[str, str], str] = {}
+        self.objects: dict[tuple[str, str], tuple[str, int, int]] = {}  # version, size, stored size
 
     def end_chunk(self) -> None:
-        """Keep the newest only: a slow handler's calls are linked to what was distributed long ago."""
-        excess = len(self.records) - _KEPT_MAX
-        if excess > 0:
-            for key in list(self.records)[: excess + _KEPT_MAX // 4]:
-                del self.records[key]
-        for pops in self.pops.values():
-            del pops[:-2]
-        for known in (self.uids, self.versions):
-            if len(known) > _KEPT_MAX:
-                known.clear()
+        """Keep the newest only."""
+        for known, most in ((self.records, _KEPT_MAX), (self.told, _TOLD_MAX)):
+            excess = len(known) - most
+            if excess > 0:
+                for key in list(known)[: excess + most // 4]:
+                    del known[key]
+        for newest in self.latest.values():
+            del newest[:-2]
+        for objects in (self.uids, self.objects):
+            if len(objects) > _OBJECTS_MAX:
+                objects.clear()
 
     def add(self, records: Sequence[Record]) -> None:
-        """Remember them."""
+        """Remember them: of one kind, kinds in their order."""
         known = self.records
         for record in records:
-            kind = record[2]
+            kind, informer = record[2], record[3]
             if kind == "handler.start":
                 known[record[_LISTENER_OF_START], record[_CAUSE_OF_START]] = record
+                self.latest.setdefault((informer, record[_LISTENER_OF_START]), []).append(record)
+            elif kind == "notify.distribute":
+                self.told[record[0]] = record
             elif kind in IN_ORDER:
                 known[record[0]] = record
                 if kind == "queue.popped":
-                    self.pops.setdefault(record[3], []).append(record)
+                    self.latest.setdefault((informer,), []).append(record)
                 elif kind == "store.mutation":
-                    self.versions[record[3], record[_KEY_OF_MUTATION]] = record[_NEW_RV]
+                    self.objects[informer, record[_KEY_OF_MUTATION]] = (
+                        record[_NEW_RV], record[_SIZE], record[_STORED_SIZE])
                 elif kind == "watch.event":
-                    self.uids[record[3], record[_KEY_OF_EVENT]] = record[_UID_OF_EVENT]
+                    self.uids[informer, record[_KEY_OF_EVENT]] = record[_UID_OF_EVENT]
 
 
 class Group:
@@ -115,8 +124,11 @@ class Group:
         """What the field is expected to be, of each record; None when there is no rule."""
         kind = self._kind
         if (kind, name) in _BY_HAND:
-            return {"uid": self._uids, "stored_size": lambda: self._columns["size"],
-                    "old_rv": self._former if kind == "store.mutation" else self._replaced}[name]()  # fmt: skip
+            by_hand: dict[str, Callable[[], Sequence[Any]]] = {
+                "uid": self._uids, "rv": self._queued, "size": lambda: self._known(1), "stored_size": self._stored,
+                "old_rv": self._former if kind == "store.mutation" else self._replaced,
+            }
+            return by_hand[name]()
         other_kind, rules = _RULES.get(kind, ("", {}))
         theirs = rules.get(name)
         if theirs is None:
@@ -129,8 +141,12 @@ class Group:
 
     def _others(self) -> list[Record | None]:
         if self._found is None:
-            kind, get = _RULES[self._kind][0], self._links.records.get
-            found = self._popped() if self._kind == "queue.processed" else list(map(get, self._keys()))
+            kind = _RULES[self._kind][0]
+            if self._kind in ("queue.processed", "handler.cpu"):
+                found = self._latest()
+            else:
+                known: Mapping[Any, Record] = self._links.told if kind == "notify.distribute" else self._links.records
+                found = [known.get(key) for key in self._keys()]
             self._found = [other if other is not None and other[2] == kind else None for other in found]
         return self._found
 
@@ -140,35 +156,56 @@ class Group:
         causes = self._columns["cause"]
         return list(zip(self._columns["listener"], causes, strict=True)) if self._kind == "handler.end" else causes
 
-    def _popped(self) -> list[Record | None]:
-        """The pop before each record: an informer processes one at a time."""
-        numbers = {informer: [pop[0] for pop in pops] for informer, pops in self._links.pops.items()}
+    def _latest(self) -> list[Record | None]:
+        """The pop before each record (an informer processes one at a time), or the start of the same listener."""
+        latest = self._links.latest
+        numbers = {who: [record[0] for record in records] for who, records in latest.items()}
+        whose = zip(self._informers, self._columns["listener"], strict=True) if self._kind == "handler.cpu" else zip(
+            self._informers, strict=True)  # fmt: skip
         found: list[Record | None] = []
-        for informer, seq in zip(self._informers, self._seqs, strict=True):
-            at = bisect_left(numbers.get(informer, ()), seq)
-            found.append(self._links.pops[informer][at - 1] if at else None)
+        for who, seq in zip(whose, self._seqs, strict=True):
+            at = bisect_left(numbers.get(who, ()), seq)
+            found.append(latest[who][at - 1] if at else None)
         return found
 
+    def _whose(self) -> list[tuple[str, str]]:
+        return list(zip(self._informers, self._columns["key"], strict=True))
+
     def _uids(self) -> list[Any]:
-        known = self._links.uids
-        return [known.get(who) for who in zip(self._informers, self._columns["key"], strict=True)]
+        return [self._links.uids.get(who) for who in self._whose()]
+
+    def _known(self, place: int) -> list[Any]:
+        """What the last mutation of the same object in an earlier chunk told."""
+        known = self._links.objects
+        return [None if who not in known else known[who][place] for who in self._whose()]
+
+    def _queued(self) -> list[Any]:
+        """The version that is enqueued: the event's, or, in a resync, the one that the cache holds."""
+        event = FIELDS["watch.event"].index("rv") + 5
+        return [known if other is None else other[event]
+                for other, known in zip(self._others(), self._known(0), strict=True)]
+
+    def _stored(self) -> list[Any]:
+        """All of it, but what a resync finds is packed, perhaps."""
+        pairs = zip(self._columns["size"], self._columns["delta_type"], self._known(2), strict=True)
+        return [known if kind == "Sync" else size for size, kind, known in pairs]
 
     def _former(self) -> list[Any]:
         """The version that each mutation replaces: the one that the mutation before it brought."""
-        known = self._links.versions
+        rv = FIELDS["queue.enqueued"].index("rv") + 5
         ours: dict[tuple[str, str], Any] = {}
         found = []
-        for who, other in zip(zip(self._informers, self._columns["key"], strict=True), self._others(), strict=True):
-            found.append(ours[who] if who in ours else known.get(who))
-            ours[who] = None if other is None else other[_RV_OF_ENQUEUED]
+        for who, known, other in zip(self._whose(), self._known(0), self._others(), strict=True):
+            found.append(ours.get(who, known))
+            ours[who] = None if other is None else other[rv]
         return found
 
     def _replaced(self) -> list[Any]:
         """The version that a call's object replaced: of the mutation that led to it."""
-        get = self._links.records.get
+        links = self._links
         found = []
         for start in self._others():
-            told = None if start is None else get(start[_CAUSE_OF_START])
-            mutation = get(told[_CAUSE_OF_DISTRIBUTE]) if told is not None and told[2] == "notify.distribute" else None
+            told = None if start is None else links.told.get(start[_CAUSE_OF_START])
+            mutation = None if told is None else links.records.get(told[_CAUSE_OF_DISTRIBUTE])
             found.append(mutation[_OLD_RV] if mutation is not None and mutation[2] == "store.mutation" else None)
         return found

@@ -51,7 +51,7 @@ class Codec:
 
     def pack_many(self, raws: Sequence[bytes]) -> list[bytes]:
         """A frame for each, letting go of the interpreter lock once for all."""
-        if self._compress_many is None:
+        if self._compress_many is None or len(raws) == 1:
             return [self.pack(raw) for raw in raws]
         with self._packing:
             return [frame.tobytes() for frame in self._compress_many(list(raws))]

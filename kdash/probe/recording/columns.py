@@ -36,16 +36,17 @@ from typing import Any
 
 from kdash.informer.tap import FIELDS, Record
 from kdash.probe.recording.links import IN_ORDER, Group, Links
-from kdash.probe.recording.shapes import FIELDS_OF, check, check_head
+from kdash.probe.recording.shapes import FIELDS_OF, check, check_head, check_sizes
 
 __all__ = ["StringTable", "event_keys", "packed", "unpacked"]
 
 _CODES = ((1, "b"), (2, "h"), (4, "i"), (8, "q"))
 _NS = 1e9
 _FARTHEST_S = 9e6  # up to here a float of seconds tells nanoseconds apart
+_LARGEST = float(1 << 62)
 _FEW = 64
 _EVENT_KEY = FIELDS["watch.event"].index("key") + 5
-_SHIFTS = range(30, 51)
+_SHIFTS = range(30, 60)
 
 
 class StringTable:
@@ -217,7 +218,7 @@ def _seconds(values: Sequence[float]) -> list[Any]:
     if all(-1e3 < value < 1e3 for value in values):
         for shift in _SHIFTS:
             scale = float(1 << shift)
-            if all((value * scale).is_integer() for value in values):
+            if all((value * scale).is_integer() and -_LARGEST < value * scale < _LARGEST for value in values):
                 return ["x", shift, _numbers([int(value * scale) for value in values])]
     return _instants(values)
 
@@ -268,6 +269,8 @@ def _checked_rows(records: list[Record]) -> list[Record]:
         by_kind.setdefault(record[2], []).append(record)
     for kind, some in by_kind.items():
         seqs, instants, _, informers, threads, *columns = zip(*some, strict=True)
+        for values in (seqs, instants, threads, *columns):
+            check_sizes(values)
         check_head(seqs, instants, informers, threads)
         check(dict(zip(FIELDS_OF[kind], columns, strict=True)))
     return records
@@ -283,9 +286,11 @@ def _merged(expected: Sequence[Any], right: Any, rest: Any, strings: Sequence[st
 def _read(column: Any, strings: Sequence[str], seqs: Sequence[int], count: int) -> Sequence[Any]:
     kind, *rest = column
     if kind == "=":
-        return [_tupled(rest[0])] * count
+        check_sizes([value := _tupled(rest[0])])
+        return [value] * count
     if kind == "r":
         found: Sequence[Any] = [_tupled(value) for value in rest[0]]
+        check_sizes(found)
     elif kind == "b":
         found = list(map(bool, rest[0]))
     elif kind == "o":
@@ -293,6 +298,7 @@ def _read(column: Any, strings: Sequence[str], seqs: Sequence[int], count: int) 
         found = [next(others) if there else None for there in rest[0]]
     elif kind == "t":
         values = [_tupled(value) for value in rest[0]]
+        check_sizes(values)
         found = [values[number] for number in _natural(rest[1])]
     elif kind == "s":
         found = [strings[number] for number in _natural(rest[0])]
@@ -300,13 +306,16 @@ def _read(column: Any, strings: Sequence[str], seqs: Sequence[int], count: int) 
         found = list(map(str, _read(rest[0], strings, seqs, count)))
     elif kind == "i":
         found = list(accumulate(_plain(rest[1]), initial=rest[0]))
+        check_sizes((min(found), max(found)))
     elif kind == "c":
         found = list(map(sub, seqs, _plain(rest[0])))
+        check_sizes((min(found, default=0), max(found, default=0)))
     elif kind == "x":
         scale = float(1 << rest[0]) if rest[0] in _SHIFTS else 0.0
         found = [number / scale for number in _plain(rest[1])]
     elif kind == "f":
         found = [number / _NS for number in accumulate(_plain(rest[1]), initial=rest[0])]
+        check_sizes((min(found), max(found)))
     else:
         raise ValueError(f"a column of an unknown kind {kind!r}")
     if len(found) != count:

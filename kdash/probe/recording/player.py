@@ -23,7 +23,7 @@ from kdash.probe.text import clean
 
 __all__ = ["PlayClock", "Player"]
 
-_KEYFRAME_AFTER = 60_000  # records applied since the last one
+_KEYFRAME_AFTER = 100_000  # records applied since the last one
 
 
 class PlayClock:

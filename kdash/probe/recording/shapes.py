@@ -10,7 +10,7 @@ from typing import Any
 
 from kdash.informer.tap import FIELDS
 
-__all__ = ["FIELDS_OF", "check", "check_head"]
+__all__ = ["FIELDS_OF", "check", "check_head", "check_sizes"]
 
 FIELDS_OF: dict[str, tuple[str, ...]] = {
     **FIELDS,
@@ -62,33 +62,30 @@ def check_head(seqs: Sequence[Any], instants: Sequence[Any], informers: Sequence
     """The fields that all records have."""
     for values, kinds in ((seqs, {int}), (instants, {float, int}), (informers, {str}), (threads, {int})):
         _check_types(values, kinds)
-    _check_sizes(seqs)
-    _check_sizes(instants)
 
 
 def check(columns: Mapping[str, Sequence[Any]]) -> None:
     """The fields of the records of one kind, by name."""
     for name, values in columns.items():
-        kinds = _check_types(values, _ALLOWED[name])
+        _check_types(values, _ALLOWED[name])
         if name in _TUPLES:
             for value in set(values):
                 _check_tuple(value, _TUPLES[name])
-        elif float in kinds or int in kinds:
-            _check_sizes(values)
 
 
-def _check_types(values: Iterable[Any], allowed: Iterable[type]) -> set[type]:
-    kinds = set(map(type, values))
-    if not kinds <= set(allowed):
+def check_sizes(values: Iterable[Any]) -> None:
+    """Numbers that anything can be done with; whatever else is among them is not looked at."""
+    for value in values:
+        kind = type(value)
+        if (kind is int and not -_LARGEST < value < _LARGEST) or (
+            kind is float and not -_FARTHEST_S < value < _FARTHEST_S
+        ):
+            raise ValueError("a number that is far too large")
+
+
+def _check_types(values: Iterable[Any], allowed: Iterable[type]) -> None:
+    if not set(map(type, values)) <= set(allowed):
         raise ValueError("a field of another type")
-    return kinds
-
-
-def _check_sizes(values: Iterable[Any]) -> None:
-    numbers = set(values) - {None}
-    if not all(-_LARGEST < number < _LARGEST if type(number) is int else -_FARTHEST_S < number < _FARTHEST_S
-               for number in numbers):  # fmt: skip
-        raise ValueError("a number that is far too large")
 
 
 def _check_tuple(value: tuple[Any, ...], kinds: tuple[tuple[type, ...], ...] | None) -> None:
@@ -101,4 +98,4 @@ def _check_tuple(value: tuple[Any, ...], kinds: tuple[tuple[type, ...], ...] | N
         for each, allowed in zip(row, kinds, strict=True):
             if type(each) not in allowed:
                 raise ValueError("a field of another type")
-        _check_sizes(each for each in row if type(each) in (float, int))
+        check_sizes(row)

@@ -16,6 +16,7 @@ from kdash import __version__
 from kdash.observe.door import Outcome
 from kdash.observe.versions import keepable
 from kdash.probe.recording.format import FILE_HEAD, BadRecording, check_file_head
+from kdash.probe.recording.journal import Journal
 from kdash.probe.recording.opening import opening_steps
 from kdash.probe.recording.reader import Recording
 from kdash.probe.recording.writer import Writer
@@ -69,7 +70,7 @@ class Recordings:
                     "source": self._observation.source().name,
                 }  # fmt: skip
                 why = "the recording begins here: counts and latencies begin at 0"
-                recorder.journal = opening_steps(recorder, self._keepable, why) if midway else []
+                recorder.journal = Journal(opening_steps(recorder, self._keepable, why) if midway else ())
             try:
                 self._write(Writer.part(about, self._since))
             except OSError as error:
@@ -109,13 +110,15 @@ class Recordings:
                 source = self._observation.source()
                 with recorder.lock:
                     recorder.saw(source)
-                    journal = recorder.journal or []
-                    waiting = sum(len(step[2]) for step in journal if step[0] == "t")
-                    if not ending and waited_s < _EVERY_S and waiting < _RECORDS_MAX:
+                    journal = recorder.journal
+                    assert journal is not None
+                    if not ending and waited_s < _EVERY_S and journal.records < _RECORDS_MAX:
                         continue
-                    recorder.journal = None if ending else []
+                    steps = journal.take(recorder.clock.monotonic())
+                    if ending:
+                        recorder.journal = None
                 waited_s = 0.0
-                for chunk in self._writer.chunks_of(journal):
+                for chunk in self._writer.chunks_of(steps):
                     self._write(chunk)
         except Exception as error:
             why = getattr(error, "strerror", None) or type(error).__name__

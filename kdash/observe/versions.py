@@ -25,7 +25,7 @@ from kdash.probe.text import shorten
 __all__ = ["VersionFeed", "VersionPacker", "changes_between", "readable"]
 
 _WAITING_MAX = 1 << 16
-_AT_ONCE = 500  # twenty times a second
+_AT_ONCE, _IN_A_STORM = 500, 100  # twenty times a second
 _CHANGES_MAX = 500
 _VALUE_MAX = 200
 _LEARN_FROM = 64
@@ -46,7 +46,7 @@ class VersionFeed:
 def as_versions(taken: list[tuple[Any, ...]], paths: PathTopic, now: float) -> list[VersionFed]:
     """What the histories keep of them: all of some 10,000 a second, of more the last of each moment."""
     fed = []
-    for seq, informer, event, key, new, old in taken[-_AT_ONCE:]:
+    for seq, informer, event, key, new, old in taken[-_kept(taken) :]:
         inferred = isinstance(new, DeletedFinalStateUnknown)
         if inferred:
             new = new.obj
@@ -65,11 +65,15 @@ def as_versions(taken: list[tuple[Any, ...]], paths: PathTopic, now: float) -> l
 
 def left_out(taken: list[tuple[Any, ...]]) -> list[tuple[str, str, KubeObject | None]]:
     """What of the same changes is in the caches and in no history: (informer, key, content or None), for recordings."""
-    newest = {(informer, key): (event, new) for _, informer, event, key, new, _ in taken[:-_AT_ONCE]}
-    for _, informer, _, key, _, _ in taken[-_AT_ONCE:]:
+    newest = {(informer, key): (event, new) for _, informer, event, key, new, _ in taken[: -_kept(taken)]}
+    for _, informer, _, key, _, _ in taken[-_kept(taken) :]:
         newest.pop((informer, key), None)
     return [(informer, key, None if event == "Deleted" else keepable(new))
             for (informer, key), (event, new) in newest.items()]
+
+
+def _kept(taken: list[tuple[Any, ...]]) -> int:
+    return _AT_ONCE if len(taken) <= _AT_ONCE else _IN_A_STORM
 
 
 def keepable(obj: KubeObject | None) -> KubeObject | None:

@@ -29,6 +29,7 @@ from kdash.probe.objects import ObjectIndex
 from kdash.probe.paths import PathTopic
 from kdash.probe.queues import QueueTopic
 from kdash.probe.rates import KEPT_S
+from kdash.probe.recording.journal import Journal
 from kdash.probe.resync import ResyncTopic
 
 __all__ = ["Recorder"]
@@ -66,7 +67,7 @@ class Recorder:
         """Records that the tap's ring lost because nobody took them in time."""
         self.taken = 0
         """Records and lines so far."""
-        self.journal: list[tuple[Any, ...]] | None = None
+        self.journal: Journal | None = None
         """While a recording is made: all that this recorder is told, in order (see `recording.format`)."""
         self._source: Any = None
         self._second = int(self.clock.monotonic())
@@ -171,7 +172,7 @@ class Recorder:
         """Put what is about to happen into the journal, if there is one; returns the instant of it."""
         at = self.clock.monotonic()
         if self.journal is not None:
-            self.journal.append((kind, at, *what))
+            self.journal.tell(kind, at, *what)
         return at
 
     # the drain thread ------------------------------------------------------------------------------------

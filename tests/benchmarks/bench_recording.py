@@ -26,7 +26,8 @@ from kdash.observe.opening import open_url
 from kdash.observe.replay import open_replay
 
 PODS = 5000
-DEMO = ["--objects", "500", "--rate", "100", "--seed", "7", "--resync", "30s", "--handler", "audit", "--handler", "worker=sleep:1ms"]
+DEMO = ["--objects", "500", "--rate", "100", "--seed", "7", "--resync", "30s",
+        "--handler", "audit", "--handler", "worker=sleep:1ms"]
 
 
 def storm(url: str, events: int, path: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
 from kdash.informer.objects import KubeObject
 from kdash.observe.handlers import HandlerSpec
-from kdash.observe.versions import changes_between, keepable, readable
+from kdash.observe.versions import as_versions, changes_between, keepable, left_out, readable
 from kdash.probe.history import KEPT_VERSIONS, HistoryTopic, VersionFed
 from kdash.probe.objects import ObjectRef
 from kdash.probe.paths import PathTopic
@@ -176,6 +177,22 @@ def test_versions_that_a_storm_left_out_make_no_diff_wrong() -> None:
     versions = history.of("pods", "a")
     assert [version.resource_version for version in versions] == ["0", "1", "3", "4"]
     assert history.content("pods", "a", 3)["n"] == 3
+
+
+@pytest.mark.parametrize(("count", "kept"), [(3, 3), (500, 500), (501, 100), (4000, 100)])
+def test_of_a_storm_the_last_of_each_moment_are_kept_and_all_of_anything_less(count: int, kept: int) -> None:
+    objects = [
+        KubeObject.from_dict({"kind": "Pod", "metadata": {"name": f"n{n % 300}", "resourceVersion": str(n)}})
+        for n in range(count + 1)
+    ]
+    taken: list[tuple[Any, ...]] = [
+        (n, "pods", "Updated", f"n{n % 300}", objects[n], objects[n - 1]) for n in range(1, count + 1)
+    ]
+    fed = as_versions(taken, PathTopic(), 0.0)
+    assert [each.seq for each in fed] == list(range(count - kept + 1, count + 1))
+    told = {key: obj.resource_version for _, key, obj in left_out(taken) if obj is not None}
+    told.update({each.key: each.resource_version for each in fed})
+    assert told == {key: new.resource_version for _, _, _, key, new, _ in taken}
 
 
 def test_more_than_the_budget_forgets_the_oldest_versions_of_all_objects() -> None:

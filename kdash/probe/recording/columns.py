@@ -21,8 +21,6 @@ in any order, `unpacked` gives back equal ones in the same order. What `packed` 
             | ["o", bytes, column]       null where the byte is 0
             | ["r", values]              anything else
     numbers := [bytes a number, planes]  first the lowest bytes of all, then the next ones …
-
-In a storm records are written as rows, [null, records], which costs a third of the time.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ from kdash.informer.tap import FIELDS, Record
 from kdash.probe.recording.links import IN_ORDER, Group, Links
 from kdash.probe.recording.shapes import FIELDS_OF, check, check_head, check_sizes
 
-__all__ = ["StringTable", "event_keys", "packed", "unpacked"]
+__all__ = ["StringTable", "event_keys", "from_rows", "keys_in_rows", "packed", "pass_over", "unpacked"]
 
 _CODES = ((1, "b"), (2, "h"), (4, "i"), (8, "q"))
 _NS = 1e9
@@ -78,10 +76,8 @@ class StringTable:
         self.strings.extend(strings)
 
 
-def packed(records: Sequence[Record], table: StringTable, links: Links, rows: bool = False) -> list[Any]:
+def packed(records: Sequence[Record], table: StringTable, links: Links) -> list[Any]:
     """Records as plain data for msgpack."""
-    if rows:
-        return [None, records]
     first = len(table.strings)
     kinds = {kind: number for number, kind in enumerate(_ordered({record[2] for record in records}))}
     groups: list[list[Record]] = [[] for _ in kinds]
@@ -98,8 +94,6 @@ def packed(records: Sequence[Record], table: StringTable, links: Links, rows: bo
 
 def unpacked(data: Any, table: StringTable, links: Links) -> list[Record]:
     """What `packed` was given. Raises some ordinary error when `data` is nothing that `packed` returned."""
-    if data[0] is None:
-        return _checked_rows([tuple([_tupled(value) for value in row]) for row in data[1]])
     first, strings, kinds, order, seqs, instants, groups = data
     table.grow(first, strings)
     all_seqs = _read(seqs, table.strings, (), len(order))
@@ -117,14 +111,37 @@ def unpacked(data: Any, table: StringTable, links: Links) -> list[Record]:
 
 def event_keys(data: Any, table: StringTable) -> Sequence[str]:
     """The keys of the watch events among packed records, in order; raises like `unpacked`, but reads little."""
-    if data[0] is None:
-        return [str(row[_EVENT_KEY]) for row in data[1] if row[2] == "watch.event"]
     first, strings, kinds, order, _, _, groups = data
     table.grow(first, strings)
     if "watch.event" not in kinds:
         return []
     number = kinds.index("watch.event")
     return _read(groups[number][_EVENT_KEY - 3], table.strings, (), order.count(number))
+
+
+def pass_over(data: Any, table: StringTable) -> None:
+    """Take no more than the strings of packed records; raises like `unpacked`."""
+    table.grow(data[0], data[1])
+
+
+def from_rows(rows: Iterable[Sequence[Any]]) -> list[Record]:
+    """Records that were written as they are. Raises some ordinary error when they are nothing of the kind."""
+    records = [tuple([_tupled(value) for value in row]) for row in rows]
+    by_kind: dict[str, list[Record]] = {}
+    for record in records:
+        by_kind.setdefault(record[2], []).append(record)
+    for kind, some in by_kind.items():
+        seqs, instants, _, informers, threads, *columns = zip(*some, strict=True)
+        for values in (seqs, instants, threads, *columns):
+            check_sizes(values)
+        check_head(seqs, instants, informers, threads)
+        check(dict(zip(FIELDS_OF[kind], columns, strict=True)))
+    return records
+
+
+def keys_in_rows(rows: Iterable[Sequence[Any]]) -> Sequence[str]:
+    """As `event_keys`, of records that were written as they are."""
+    return [str(row[_EVENT_KEY]) for row in rows if row[2] == "watch.event"]
 
 
 def _ordered(kinds: set[str]) -> list[str]:
@@ -261,19 +278,6 @@ def _read_group(kind: str, group: Any, heads: list[Any], strings: Sequence[str],
     check(columns)
     every = [seqs, instants, [kind] * count, informers, threads, *(columns[name] for name in fields)]
     return list(zip(*every, strict=True))
-
-
-def _checked_rows(records: list[Record]) -> list[Record]:
-    by_kind: dict[str, list[Record]] = {}
-    for record in records:
-        by_kind.setdefault(record[2], []).append(record)
-    for kind, some in by_kind.items():
-        seqs, instants, _, informers, threads, *columns = zip(*some, strict=True)
-        for values in (seqs, instants, threads, *columns):
-            check_sizes(values)
-        check_head(seqs, instants, informers, threads)
-        check(dict(zip(FIELDS_OF[kind], columns, strict=True)))
-    return records
 
 
 def _merged(expected: Sequence[Any], right: Any, rest: Any, strings: Sequence[str]) -> Sequence[Any]:

@@ -18,15 +18,16 @@ what happened when without unpacking anything. Payloads are msgpack in a zstd fr
   other, as a second zstd frame. They are numbered from `first`, and `whose` says `[informer, key]` of each. What zstd
   has as its dictionary (raw content) is the former content of each one that is `based`, one after the other.
   Values of Secrets are never in it.
-- `S`, steps: `[steps, records, versions]`: what the recorder was told, in order, and the records (see `columns`).
+- `S`, steps: `[steps, records, versions, rows]`: what the recorder was told, in order; the records and versions (see
+  `columns`); the records of a storm as they are, an array for each `T`.
 
-Steps are arrays that begin with a letter and the instant: `t` records are taken (how many, whether calm; how many of
-them are watch events, resyncs, fetched states), `v` versions are taken (how many rows of the kind `version`), `c` the
-cache took contents that make no version (array of [informer, key, number of the content or -1 when it is gone, number
-of the former content]), `k` the clock ticked, `r` an informer was registered, `n` a note, `h` a handler was described,
-`l` latencies and `p` peaks begin anew, `s` the slow limit, `f` an informer is forgotten, `d` so many records were lost,
-`o` what the observation knew. Unknown kinds of chunks and steps are skipped; `VERSION` moves when an older kdash would
-misread the file.
+Steps are arrays that begin with a letter and the instant: `t` records are taken (how many, how many of them are watch
+events, resyncs, fetched states; whether calm), `T` likewise in a storm, `v` versions are taken (how many rows of the
+kind `version`), `c` the cache took contents that make no version (array of [informer, key, number of the content or -1
+when it is gone, number of the former content]), `k` the clock ticked, `r` an informer was registered, `n` a note, `h` a
+handler was described, `l` latencies and `p` peaks begin anew, `s` the slow limit, `f` an informer is forgotten, `d` so
+many records were lost, `o` what the observation knew. Unknown kinds of chunks and steps are skipped; `VERSION` moves
+when an older kdash would misread the file.
 """
 
 from __future__ import annotations
@@ -54,8 +55,7 @@ _HEAD = struct.Struct("<4scIIIddIIII")
 _CRC = struct.Struct("<I")
 _LENGTH = struct.Struct("<I")
 _LARGEST = 64 << 20  # of a payload; the writer cuts far earlier
-_LEVEL, _LEVEL_IN_A_STORM = 9, 3
-_STORM = 2 << 20  # bytes a second
+_LEVEL, _QUICK_LEVEL = 9, 1
 _FARTHEST_S = 1e12
 FILE_HEAD = _FILE.pack(_MAGIC, VERSION, 0)
 HEAD_SIZE = _HEAD.size + _CRC.size
@@ -108,28 +108,30 @@ def check_file_head(data: bytes, name: str) -> None:
         raise BadRecording(f"{name} is damaged at its very beginning: it cannot be read")
 
 
-def pack_chunk(kind: bytes, payload: object, counts: Counts) -> bytes:
-    """One chunk, ready to be appended."""
+def pack_chunk(kind: bytes, payload: object, counts: Counts, quick: bool = False) -> bytes:
+    """One chunk, ready to be appended; `quick`: time is dearer than bytes."""
     raw = msgspec.msgpack.encode(payload)
-    return _chunk(kind, _compress(raw), len(raw), counts)
+    return _chunk(kind, _compress(raw, quick), len(raw), counts)
 
 
-def _compress(raw: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=_level(len(raw)), write_checksum=True).compress(raw)
+def _compress(raw: bytes, quick: bool) -> bytes:
+    return zstandard.ZstdCompressor(level=_level(quick), write_checksum=True).compress(raw)
 
 
-def _level(size: int) -> int:
-    return _LEVEL if size <= _STORM else _LEVEL_IN_A_STORM
+def _level(quick: bool) -> int:
+    return _QUICK_LEVEL if quick else _LEVEL
 
 
-def pack_contents(index: object, contents: Sequence[bytes], bases: Sequence[bytes], counts: Counts) -> bytes:
-    """A chunk of contents; `bases` is what zstd may refer back to."""
-    head = _compress(msgspec.msgpack.encode(index))
+def pack_contents(
+    index: object, contents: Sequence[bytes], bases: Sequence[bytes], counts: Counts, quick: bool = False
+) -> bytes:
+    """A chunk of contents; `bases` is what zstd may refer back to; `quick` as in `pack_chunk`."""
+    head = _compress(msgspec.msgpack.encode(index), quick)
     raw, before = b"".join(contents), b"".join(bases)
     body = zstandard.ZstdCompressor(
         dict_data=_dictionary(before),
         compression_params=zstandard.ZstdCompressionParameters.from_level(
-            _level(len(raw)), source_size=len(raw), dict_size=len(before), window_log=_window(len(raw) + len(before)),
+            _level(quick), source_size=len(raw), dict_size=len(before), window_log=_window(len(raw) + len(before)),
             write_checksum=True,
         ),
     ).compress(raw)  # fmt: skip

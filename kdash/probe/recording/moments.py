@@ -7,15 +7,16 @@ twentieth of a second's worth of records, is one moment.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
-from kdash.probe.recording.columns import StringTable, event_keys
+from kdash.probe.recording.columns import StringTable, event_keys, keys_in_rows, pass_over
 from kdash.probe.recording.format import unpack_chunk
 from kdash.probe.recording.reader import Chunk, Recording
 
 __all__ = ["Moments", "Place"]
 
-_COUNTS = {"event": 4, "resync": 5, "relist": 6}  # where a step `t` has its count
+_COUNTS = {"event": 3, "resync": 4, "relist": 5}  # where a step that takes records has its count
 _IN_HEAD = {"event": "events", "resync": "resyncs", "relist": "relists"}
 
 
@@ -69,9 +70,12 @@ class Moments:
             if number != part:
                 table, part = StringTable(), number
             try:
-                keys = iter(event_keys(unpack_chunk(chunk.head, self._recording.packed(chunk))[1], table))
+                _, records, versions, rows = unpack_chunk(chunk.head, self._recording.packed(chunk))
+                keys, next_rows = iter(event_keys(records, table)), iter(rows)
+                pass_over(versions, table)
                 for step in _takes(self._recording, chunk):
-                    for key in [next(keys) for _ in range(step[4])]:
+                    some = keys if step[0] == "t" else iter(keys_in_rows(next(next_rows)))
+                    for key in islice(some, step[_COUNTS["event"]]):
                         if Place(number, step[1]) > place and text.lower() in key.lower():
                             return Place(number, step[1]), key
             except Exception:  # a chunk of any shape: what cannot be read holds nothing that can be found
@@ -89,6 +93,6 @@ def _takes(recording: Recording, chunk: Chunk) -> list[Any]:
     """The steps of a chunk that take records; [] when it is damaged."""
     try:
         payload = unpack_chunk(chunk.head, recording.packed(chunk))
-        return [step for step in payload[0] if step[0] == "t" and len(step) == 7 and type(step[1]) is float]
+        return [step for step in payload[0] if step[0] in "tT" and len(step) >= 6 and type(step[1]) is float]
     except Exception:  # as above
         return []

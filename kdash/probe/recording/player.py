@@ -15,9 +15,10 @@ from kdash.probe.build import Source
 from kdash.probe.informers import Target
 from kdash.probe.recorder import Recorder
 from kdash.probe.recording.format import CONTENTS, STEPS, Damaged
+from kdash.probe.recording.journal import Step
 from kdash.probe.recording.keyframes import Keyframes
 from kdash.probe.recording.reader import Chunk, ContentStore, Memory, Part, Recording, read_steps
-from kdash.probe.recording.writer import GONE, Step
+from kdash.probe.recording.writer import GONE
 from kdash.probe.snapshot import StateView
 from kdash.probe.text import clean
 

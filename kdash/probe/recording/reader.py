@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kdash.probe.history import VersionFed
-from kdash.probe.recording.columns import StringTable, unpacked
+from kdash.probe.recording.columns import StringTable, from_rows, unpacked
 from kdash.probe.recording.format import (
     CHUNK_MARK,
     FILE_HEAD,
@@ -29,8 +29,9 @@ from kdash.probe.recording.format import (
     unpack_chunk,
     unpack_contents,
 )
+from kdash.probe.recording.journal import Step
 from kdash.probe.recording.links import Links
-from kdash.probe.recording.writer import GONE, Step
+from kdash.probe.recording.writer import GONE
 
 __all__ = ["Chunk", "ContentStore", "Memory", "Part", "Recording", "open_recording", "read_steps"]
 
@@ -238,12 +239,12 @@ def read_steps(recording: Recording, chunk: Chunk, memory: Memory) -> list[Step]
     """The steps of a chunk as a recorder is told them, contents in their places. Raises `Damaged`."""
     payload = unpack_chunk(chunk.head, recording.packed(chunk))
     try:
-        steps, data, rows = payload
+        steps, data, versions_told, rows = payload
         if data[0] == 0:
             memory.links.clear()
         records = unpacked(data, memory.strings, memory.links)
-        versions = unpacked(rows, memory.strings, memory.links)
-        placed = list(_placed(steps, records, versions, memory.contents))
+        versions = unpacked(versions_told, memory.strings, memory.links)
+        placed = list(_placed(steps, records, versions, rows, memory.contents))
         counts = chunk.head.counts
         if not all(counts.first_at <= one[1] <= counts.last_at for one in placed):
             raise Damaged("steps of another time than their chunk says")
@@ -258,14 +259,17 @@ def read_steps(recording: Recording, chunk: Chunk, memory: Memory) -> list[Step]
 
 
 def _placed(
-    steps: Sequence[Any], records: list[Any], versions: list[Any], contents: ContentStore
+    steps: Sequence[Any], records: list[Any], versions: list[Any], rows: Sequence[Any], contents: ContentStore
 ) -> Iterator[Step]:
+    next_rows = iter(rows)
     for step in steps:
         kind, at = step[0], float(step[1])
         if type(kind) is not str:
             raise Damaged("a step without a name")
         if kind == "t":
-            yield (kind, at, _first(records, step[2]), bool(step[3]))
+            yield (kind, at, _first(records, step[2]), bool(step[6]))
+        elif kind == "T":
+            yield ("t", at, from_rows(next(next_rows)), False)
         elif kind == "v":
             yield (kind, at, [_version(row, contents) for row in _first(versions, step[2])])
         elif kind == "c":

@@ -7,27 +7,25 @@ feeds them has already taken out what must not be kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from kdash.informer.tap import Record
 from kdash.probe.history import VersionFed
 from kdash.probe.recording.columns import StringTable, packed
 from kdash.probe.recording.format import PART, STEPS, Counts, pack_chunk, pack_contents
+from kdash.probe.recording.journal import Moment, Rows, Step, moment_of
 from kdash.probe.recording.links import Links
 
-__all__ = ["GONE", "Step", "Writer"]
-
-Step = tuple[Any, ...]
-"""A letter, an instant, and what goes with it: records and contents as they are, not yet as numbers."""
+__all__ = ["GONE", "Writer"]
 
 GONE = "Deleted"
 """The event after which a cache holds the object no more."""
-_ROWS_FROM = 20_000  # records of one chunk: in a storm they are written as they are
 _RECORDS_MAX = 50_000
 _CONTENTS_MAX = 8 << 20
 _REFRESH_S = 300.0
-_RELIST, _RESYNC, _EVENT = "queue.replace", "resync.enqueued", "watch.event"
 
 
 class Writer:
@@ -39,6 +37,7 @@ class Writer:
         self._strings = StringTable()
         self._links = Links()
         self._refreshed_at = 0.0
+        self._storm = False
         self._begin_contents()
 
     @staticmethod
@@ -48,6 +47,7 @@ class Writer:
 
     def chunks_of(self, steps: Sequence[Step]) -> Iterator[bytes]:
         """The chunks for these steps: contents first, then what refers to them."""
+        storm = self._storm = any(step[0] == "T" for step in steps)
         for some in _portions(steps):
             if some[0][1] - self._refreshed_at > _REFRESH_S:  # damage to the file must not spoil all that follows
                 self._known.clear()
@@ -57,26 +57,29 @@ class Writer:
             written, chunks = [], []
             records: list[Record] = []
             versions: list[Record] = []
+            rows: list[msgspec.Raw] = []
             for step in some:
-                written.append(self._step(step, records, versions))
+                written.append(self._step(step, records, versions, rows))
                 if self._held > _CONTENTS_MAX:
                     chunks.append(self._end_contents(some))
             if self._contents:
                 chunks.append(self._end_contents(some))
             yield from chunks
-            payload = [written, self._packed(records), self._packed(versions)]
+            payload = [written, *(packed(each, self._strings, self._links) for each in (records, versions)), rows]
             self._links.end_chunk()
-            yield pack_chunk(STEPS, payload, _counts(some, records))
+            yield pack_chunk(STEPS, payload, _counts(written), storm)
 
-    def _packed(self, records: list[Record]) -> list[Any]:
-        return packed(records, self._strings, self._links, rows=len(records) > _ROWS_FROM)
-
-    def _step(self, step: Step, records: list[Record], versions: list[Record]) -> list[Any]:
+    def _step(
+        self, step: Step, records: list[Record], versions: list[Record], rows: list[msgspec.Raw]
+    ) -> list[Any]:
         kind, at = step[0], step[1]
         if kind == "t":
             records.extend(step[2])
-            kinds = [record[2] for record in step[2]]
-            return [kind, at, len(kinds), step[3], *map(kinds.count, (_EVENT, _RESYNC, _RELIST))]
+            return [kind, at, *moment_of(step[2]), step[3]]
+        if kind == "T":
+            told: Rows = step[2]
+            rows.append(msgspec.Raw(told.encoded))
+            return [kind, at, *told.moment]
         if kind == "v":
             versions.extend(self._version(fed) for fed in step[2])
             return [kind, at, len(step[2])]
@@ -113,7 +116,7 @@ class Writer:
         known = self._known.get(who)
         if known is not None and known[0] == version and known[1] == uid and version:
             return known[2]
-        based = former is not None and known is not None and known[2] < self._first
+        based = not self._storm and former is not None and known is not None and known[2] < self._first
         if based and known is not None and known[:2] == (former.resource_version, former.uid):
             self._bases.append(former.to_json())
             self._based.append(len(self._whose))
@@ -135,7 +138,7 @@ class Writer:
 
     def _end_contents(self, steps: Sequence[Step]) -> bytes:
         index = [self._first, self._whose, [len(raw) for raw in self._contents], self._based]
-        chunk = pack_contents(index, self._contents, self._bases, Counts(steps[0][1], steps[-1][1]))
+        chunk = pack_contents(index, self._contents, self._bases, Counts(steps[0][1], steps[-1][1]), self._storm)
         self._begin_contents()
         return chunk
 
@@ -144,7 +147,7 @@ def _portions(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
     """Steps in portions of some 50,000 records."""
     start = held = 0
     for at, step in enumerate(steps):
-        held += len(step[2]) if step[0] in "tvc" else 1
+        held += step[2].moment.records if step[0] == "T" else len(step[2]) if step[0] in "tvc" else 1
         if held >= _RECORDS_MAX:
             yield steps[start : at + 1]
             start, held = at + 1, 0
@@ -152,9 +155,8 @@ def _portions(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
         yield steps[start:]
 
 
-def _counts(steps: Sequence[Step], records: Iterable[Record]) -> Counts:
-    kinds = [record[2] for record in records]
-    instants = [step[1] for step in steps]
-    return Counts(
-        min(instants), max(instants), kinds.count(_EVENT), kinds.count(_RESYNC), kinds.count(_RELIST), len(kinds)
-    )
+def _counts(written: Sequence[list[Any]]) -> Counts:
+    instants = [step[1] for step in written]
+    moments = [Moment(*step[2:6]) for step in written if step[0] in "tT"]
+    records, events, resyncs, relists = map(sum, zip((0, 0, 0, 0), *moments, strict=True))
+    return Counts(min(instants), max(instants), events, resyncs, relists, records)

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from kdash.probe.history import VersionFed
 from kdash.probe.recording.format import FILE_HEAD
+from kdash.probe.recording.journal import Journal, Step
 from kdash.probe.recording.player import Player
 from kdash.probe.recording.reader import Recording, open_recording
-from kdash.probe.recording.writer import Step, Writer
+from kdash.probe.recording.writer import Writer
 
 SECONDS = 12
 PACE = (4, 4, 0, 0, 0.0, 0.001)
@@ -39,7 +40,7 @@ def content(version: int, words: str = "") -> Content:
     return Content(json.dumps({"v": version, "words": words or "the same in every version " * 8}).encode())
 
 
-def second(number: int, keys: int = 4) -> list[Step]:
+def second(number: int, keys: int = 4, calm: bool = True) -> list[Step]:
     """Of each key a watch event with all that follows from it, and its new version."""
     at, steps, versions = float(100 + number), [], []
     base = number * keys * 10
@@ -69,21 +70,23 @@ def second(number: int, keys: int = 4) -> list[Step]:
         steps.append(("r", at, "pods", "", "pods", "", "-A", "delta", "v1"))
     if number % 5 == 4:
         records.append((base + 39, at + 0.5, "resync.enqueued", "pods", 3, 1, "delta", *PACE))
-    steps += [("t", at + 0.6, records, True), ("v", at + 0.61, versions), ("k", at + 0.62)]
+    steps += [("t", at + 0.6, records, calm), ("v", at + 0.61, versions), ("k", at + 0.62)]
     return steps
 
 
 def write(path: Path, seconds: Sequence[list[Step]] | None = None, wall_offset_s: float = 1_700_000_000.0) -> Path:
-    """A recording of these seconds."""
+    """A recording of these seconds, each told to a journal."""
     seconds = [second(number) for number in range(SECONDS)] if seconds is None else seconds
-    writer = Writer()
+    writer, journal = Writer(), Journal()
     about = {"wall_offset_s": wall_offset_s, "second": int(seconds[0][0][1]), "slow_limit_s": 0.1, "source": "made"}
     with path.open("ab") as file:
         if not file.tell():
             file.write(FILE_HEAD)
         file.write(writer.part(about, seconds[0][0][1]))
         for steps in seconds:
-            for chunk in writer.chunks_of(steps):
+            for step in steps:
+                journal.tell(*step)
+            for chunk in writer.chunks_of(journal.take(steps[-1][1])):
                 file.write(chunk)
     return path
 

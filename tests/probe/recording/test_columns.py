@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdash.informer.tap import FIELDS
-from kdash.probe.recording.columns import StringTable, event_keys, packed, unpacked
+from kdash.probe.recording.columns import StringTable, event_keys, from_rows, keys_in_rows, packed, unpacked
 from kdash.probe.recording.links import Links
 from kdash.probe.recording.shapes import _types
 from tests.probe.recording.made import second
@@ -46,21 +46,23 @@ def some_records(draw: st.DrawFn) -> list[tuple[Any, ...]]:
     return records
 
 
-def through(chunks: list[list[tuple[Any, ...]]], rows: bool = False) -> list[list[tuple[Any, ...]]]:
+def through(chunks: list[list[tuple[Any, ...]]]) -> list[list[tuple[Any, ...]]]:
     """What a reader gets of these chunks."""
     table, links, theirs, their_links = StringTable(), Links(), StringTable(), Links()
     out = []
     for records in chunks:
-        data = msgspec.msgpack.decode(msgspec.msgpack.encode(packed(records, table, links, rows)))
+        data = msgspec.msgpack.decode(msgspec.msgpack.encode(packed(records, table, links)))
         links.end_chunk()
         out.append(unpacked(data, theirs, their_links))
         their_links.end_chunk()
     return out
 
 
-@given(st.lists(some_records(), min_size=1, max_size=3), st.booleans())
-def test_any_records_come_back(chunks: list[list[tuple[Any, ...]]], rows: bool) -> None:
-    assert repr(through(chunks, rows)) == repr(chunks)
+@given(st.lists(some_records(), min_size=1, max_size=3))
+def test_any_records_come_back(chunks: list[list[tuple[Any, ...]]]) -> None:
+    assert repr(through(chunks)) == repr(chunks)
+    for records in chunks:
+        assert repr(from_rows(msgspec.msgpack.decode(msgspec.msgpack.encode(records)))) == repr(records)
 
 
 def test_records_of_a_pipeline_come_back_and_take_little() -> None:
@@ -87,5 +89,5 @@ def test_the_keys_of_the_events_can_be_read_alone() -> None:
     table, links, theirs = StringTable(), Links(), StringTable()
     for number in range(3):
         records = [record for step in second(number) if step[0] == "t" for record in step[2]]
-        data = packed(records, table, links, rows=number == 1)
-        assert list(event_keys(data, theirs)) == [f"dev/web-{key}" for key in range(4)]
+        data = packed(records, table, links)
+        assert list(event_keys(data, theirs)) == list(keys_in_rows(records)) == [f"dev/web-{key}" for key in range(4)]

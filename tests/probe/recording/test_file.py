@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kdash.probe.build import build
-from kdash.probe.recording.format import CHUNK_MARK, FILE_HEAD, BadRecording
+from kdash.probe.recording.format import CHUNK_MARK, FILE_HEAD, BadRecording, unpack_chunk
 from kdash.probe.recording.moments import Moments, Place
 from kdash.probe.recording.player import Player
 from kdash.probe.recording.reader import open_recording
@@ -167,10 +167,33 @@ def test_an_object_that_goes_and_comes_back_has_its_own_content(tmp_path: Path) 
 
 
 def test_a_storm_is_written_as_rows_and_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kdash.probe.recording.writer._ROWS_FROM", 10)
+    monkeypatch.setattr("kdash.probe.recording.journal._STORM", 10)
     monkeypatch.setattr("kdash.probe.recording.writer._CONTENTS_MAX", 500)
     monkeypatch.setattr("kdash.probe.recording.writer._RECORDS_MAX", 20)
-    player = player_on(write(tmp_path / "a", [second(number) for number in range(5)]))
+    player = player_on(write(tmp_path / "a", [second(number, calm=number == 1) for number in range(5)]))
+    stored = [unpack_chunk(each.head, player.recording.packed(each)) for each in player.part.steps()]
+    assert [step[0] for steps, *_ in stored for step in steps if step[0] in "tT"] == ["T", "t", "T", "T", "T"]
+    moments = Moments(player.recording)
+    assert moments.next("event", Place(0, 101.0), 1) == Place(0, 101.6)
+    assert moments.search("web-3", Place(0, 101.7)) == (Place(0, 102.6), "dev/web-3")
     player.forward(end_of(player))
     assert build(player.recorder, player.source).pipeline.watch_total == 20
     assert player.present["pods", "dev/web-2"] == content(5) and not player.recording.damage
+
+
+def test_of_what_the_caches_hold_in_a_storm_the_last_state_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kdash.probe.recording.journal._STORM", 10)
+    storms = [second(number, calm=False) for number in range(3)]
+    storms[1] += [("c", 101.7, [("pods", "a", content(1)), ("pods", "b", content(1))]),
+                  ("c", 101.8, [("pods", "a", content(2))])]
+    storms[2] += [("c", 102.7, [("pods", "a", None), ("pods", "dev/web-0", content(1))]),
+                  ("v", 102.8, storms[2][1][2][:1])]
+    player = player_on(write(tmp_path / "a", storms))
+    player.forward(101.75)
+    assert ("pods", "a") not in player.present
+    player.forward(101.8)
+    assert player.present["pods", "a"] == content(2) and player.present["pods", "b"] == content(1)
+    player.forward(102.8)
+    assert ("pods", "a") not in player.present and player.present["pods", "dev/web-0"] == content(3)

@@ -31,7 +31,9 @@ DEMO = ["--objects", "500", "--rate", "100", "--seed", "7", "--resync", "30s",
 
 
 def storm(url: str, events: int, path: str) -> None:
-    """In a process of its own: take so many events, told when to begin by a line of input; prints the rate."""
+    """In a process of its own: take so many events, told when to begin by a line of input.
+
+    Prints the rate and the µs of CPU time an event."""
     observation = open_url(url, Wanted(handlers=(HandlerSpec("audit"),), all_namespaces=True, resync_s=0.0))
     if path:
         observation.recordings.begin(path)
@@ -42,16 +44,16 @@ def storm(url: str, events: int, path: str) -> None:
     before = observation.recorder.watch_events
     print("ready", flush=True)
     sys.stdin.readline()
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     while observation.recorder.watch_events - before < events:
         time.sleep(0.005)
-    rate = events / (time.perf_counter() - begun)
+    rate, cpu_us = events / (time.perf_counter() - begun), 1e6 * (time.process_time() - cpu) / events
     observation.stop(10.0)
-    print(rate, flush=True)
+    print(rate, cpu_us, flush=True)
 
 
-def rate_of(server: BenchServer, events: int, path: str) -> float:
-    """Events a second, with a recording into `path` or without one."""
+def measured(server: BenchServer, events: int, path: str) -> tuple[float, float]:
+    """Events a second and µs of CPU time an event, with a recording into `path` or without one."""
     command = [sys.executable, "-m", "tests.benchmarks.bench_recording", "--storm", server.url, path, str(events)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
@@ -59,26 +61,31 @@ def rate_of(server: BenchServer, events: int, path: str) -> float:
         server.begin_storm(events)
         process.stdin.write("go\n")
         process.stdin.flush()
-        rate = float(process.stdout.readline())
+        rate, cpu_us = map(float, process.stdout.readline().split())
         server.end_storm()
-    return rate
+    return rate, cpu_us
 
 
 def cost(events: int, rounds: int, folder: Path) -> None:
-    """The storm with and without a recording, in turns."""
+    """The storm with and without a recording, in pairs whose order changes: a neighbour's load hits both alike."""
     server = BenchServer(PODS)
-    plain, recorded = [], []
+    pairs = []
     try:
         for turn in range(rounds):
-            plain.append(rate_of(server, events, ""))
             path = folder / f"storm-{turn}.rec"
-            recorded.append(rate_of(server, events, str(path)))
-            print(f"storm of {events:,} events of 2 kB: {plain[-1]:,.0f}/s plain, {recorded[-1]:,.0f}/s recorded "
+            names = ["", str(path)][:: -1 if turn % 2 else 1]
+            found = {name: measured(server, events, name) for name in names}
+            plain, recorded = found[""], found[str(path)]
+            pairs.append((plain, recorded))
+            print(f"storm of {events:,} events of 2 kB: {plain[0]:,.0f}/s and {plain[1]:.1f} µs of CPU an event plain, "
+                  f"{recorded[0]:,.0f}/s and {recorded[1]:.1f} µs recorded "
                   f"({path.stat().st_size / events:,.0f} bytes an event)")
     finally:
         server.stop()
-    lost = 1 - statistics.median(recorded) / statistics.median(plain)
-    print(f"recording costs {100 * lost:.1f} % of the throughput (median of {rounds} each)")
+    lost = statistics.median(1 - recorded[0] / plain[0] for plain, recorded in pairs)
+    more = statistics.median(recorded[1] / plain[1] - 1 for plain, recorded in pairs)
+    print(f"recording costs {100 * lost:.1f} % of the throughput, {100 * more:.1f} % more CPU time an event "
+          f"(medians of {rounds} pairs)")
 
 
 def size_and_time(path: Path) -> None:

@@ -7,10 +7,12 @@ keyframes the even ones go, so that they stay spread over the whole recording.
 from __future__ import annotations
 
 import copyreg
+import gc
 import io
 import pickle
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import zstandard
@@ -43,9 +45,22 @@ class Keyframe(NamedTuple):
         with _restoring:
             _shared[:] = self.shared
             try:
-                return pickle.loads(state)
+                with _no_collection():
+                    return pickle.loads(state)
             finally:
                 _shared.clear()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Whoever makes a hundred thousand objects that all stay has the collector look through everything again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _shared_at(number: int) -> Any:
@@ -81,7 +96,8 @@ class Keyframes:
         out = io.BytesIO()
         writer = pickle.Pickler(out, 5)
         writer.dispatch_table = {**copyreg.dispatch_table, **_NEW, self._shared: share}
-        writer.dump(state)
+        with _no_collection():
+            writer.dump(state)
         packed = zstandard.ZstdCompressor(level=1).compress(out.getbuffer())
         self._kept.append(Keyframe(at, packed, shared, dict(newest), dict(present)))
         while len(self._kept) > _KEPT_MAX or sum(len(each.packed) for each in self._kept) > _BYTES_MAX:

@@ -24,7 +24,7 @@ from kdash.probe.text import clean
 
 __all__ = ["PlayClock", "Player"]
 
-_KEYFRAME_AFTER = 100_000  # records applied since the last one
+_KEYFRAME_AFTER = 150_000  # records applied since the last one
 
 
 class PlayClock:

@@ -58,7 +58,7 @@ def record(demo: bool, for_s: float | None, **values: Any) -> int:
         while not over.wait(_POLL_S) and (until is None or observation.now() < until):
             check(observation)
             if observation.recordings.view() is None:
-                raise CommandFailed("the recording has ended: see the disk of FILE")
+                raise CommandFailed(observation.recordings.failure)
     finally:
         view = observation.recordings.view()
         observation.stop()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdash import __version__
 from kdash.observe.door import Outcome
-from kdash.observe.versions import keepable
+from kdash.observe.versions import contents_of, keepable
 from kdash.probe.recording.format import FILE_HEAD, BadRecording, check_file_head
 from kdash.probe.recording.journal import Journal
 from kdash.probe.recording.opening import opening_steps
@@ -44,6 +44,8 @@ class Recordings:
         self._since = 0.0
         self._bytes = 0
         self._writer = Writer()
+        self.failure = ""
+        """Why the last recording ended by itself."""
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -70,7 +72,8 @@ class Recordings:
                     "source": self._observation.source().name,
                 }  # fmt: skip
                 why = "the recording begins here: counts and latencies begin at 0"
-                recorder.journal = Journal(opening_steps(recorder, self._keepable, why) if midway else ())
+                opening = opening_steps(recorder, self._keepable, why) if midway else ()
+                recorder.journal = Journal(opening, contents_of)
             try:
                 self._write(Writer.part(about, self._since))
             except OSError as error:
@@ -124,7 +127,8 @@ class Recordings:
             why = getattr(error, "strerror", None) or type(error).__name__
             with recorder.lock:
                 recorder.journal = None
-            recorder.note(f"the recording has ended: {clean(self._path)} cannot be written: {clean(why)}", "ERROR")
+            self.failure = f"the recording has ended: {clean(self._path)} cannot be written: {clean(why)}"
+            recorder.note(self.failure, "ERROR")
         finally:
             self._close()
 

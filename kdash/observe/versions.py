@@ -8,7 +8,8 @@ nothing else of them ever enters a history. An unchanged relisted object is no v
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ _AT_ONCE, _IN_A_STORM = 500, 100  # twenty times a second
 _CHANGES_MAX = 500
 _VALUE_MAX = 200
 _LEARN_FROM = 64
+_WHO = itemgetter(1, 3)  # informer and key of a change
 
 
 class VersionFeed:
@@ -63,13 +65,20 @@ def as_versions(taken: list[tuple[Any, ...]], paths: PathTopic, now: float) -> l
     return fed
 
 
-def left_out(taken: list[tuple[Any, ...]]) -> list[tuple[str, str, KubeObject | None]]:
-    """What of the same changes is in the caches and in no history: (informer, key, content or None), for recordings."""
-    newest = {(informer, key): (event, new) for _, informer, event, key, new, _ in taken[: -_kept(taken)]}
-    for _, informer, _, key, _, _ in taken[-_kept(taken) :]:
-        newest.pop((informer, key), None)
+def left_out(taken: list[tuple[Any, ...]]) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """Of the same changes those that are in no history, by informer and key; for recordings."""
+    some = taken[: -_kept(taken)]
+    newest = dict(zip(map(_WHO, some), some, strict=True))
+    if newest:
+        for who in map(_WHO, taken[-_kept(taken) :]):
+            newest.pop(who, None)
+    return newest
+
+
+def contents_of(changes: Iterable[tuple[Any, ...]]) -> list[tuple[str, str, KubeObject | None]]:
+    """What the caches hold after `left_out` ones: (informer, key, content, or None when it is gone)."""
     return [(informer, key, None if event == "Deleted" else keepable(new))
-            for (informer, key), (event, new) in newest.items()]
+            for _, informer, event, key, new, _ in changes]
 
 
 def _kept(taken: list[tuple[Any, ...]]) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from itertools import chain
 from typing import Any
@@ -29,7 +29,7 @@ from kdash.probe.objects import ObjectIndex
 from kdash.probe.paths import PathTopic
 from kdash.probe.queues import QueueTopic
 from kdash.probe.rates import KEPT_S
-from kdash.probe.recording.journal import Journal
+from kdash.probe.recording.journal import Journal, Moment
 from kdash.probe.resync import ResyncTopic
 
 __all__ = ["Recorder"]
@@ -185,10 +185,13 @@ class Recorder:
 
     def take_some(self, records: Sequence[Record], calm: bool) -> None:
         """A part of what `take` was given; `calm`: there is time to follow each event."""
+        by_kind: defaultdict[str, list[Record]] = defaultdict(list)
+        for record in records:
+            by_kind[record[2]].append(record)
         with self.lock:
             self.taken += len(records)
-            self._tell("t", records, calm)
-            self._take(records, calm)
+            self._tell("t", records, calm, Moment.of(records, by_kind))
+            self._take(by_kind, calm)
 
     def take_versions(self, changes: Sequence[VersionFed]) -> None:
         """Keep versions whose records have been taken already."""
@@ -196,11 +199,11 @@ class Recorder:
             self._tell("v", changes)
             self.history.fed(changes, pack=len(changes) <= _CALM_VERSIONS)
 
-    def cached(self, contents: Sequence[tuple[str, str, Any]]) -> None:
-        """What the caches hold besides: (informer, key, content, or None when it is gone). Only recordings keep it."""
-        if contents:
+    def cached(self, changes: Mapping[tuple[str, str], Any]) -> None:
+        """What changed in the caches besides, by informer and key. Only recordings keep it (see `Journal`)."""
+        if changes:
             with self.lock:
-                self._tell("c", contents)
+                self._tell("c", changes)
 
     def tick(self) -> None:
         """Close the seconds that are over, drop what has been gone long enough; several times a second."""
@@ -214,10 +217,7 @@ class Recorder:
             self._second = second
             self.objects.expire(now)
 
-    def _take(self, records: Sequence[Record], calm: bool) -> None:
-        by_kind: defaultdict[str, list[Record]] = defaultdict(list)
-        for record in records:
-            by_kind[record[2]].append(record)
+    def _take(self, by_kind: dict[str, list[Record]], calm: bool) -> None:
         hot = {kind: by_kind.pop(kind, []) for kind in _HOT}
         if by_kind:
             self._take_cold(sorted(chain.from_iterable(by_kind.values())))

@@ -47,6 +47,14 @@ def test_ctrl_c_ends_a_recording_regularly(tmp_path: Path) -> None:
     assert kdash("snapshot", "--from", str(path)).returncode == 0
 
 
+def test_when_the_disk_is_full_the_command_says_so_and_what_is_written_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    limited = f"ulimit -f 64; exec {sys.executable} -m kdash record {path} {' '.join(DEMO)}"
+    result = subprocess.run(["sh", "-c", limited], check=False, capture_output=True, text=True, timeout=60)
+    assert f"the recording has ended: {path} cannot be written: File too large" in failed(result, 1)
+    assert kdash("snapshot", "--from", str(path)).returncode == 0
+
+
 def test_the_state_at_a_time(made: str) -> None:
     totals = {}
     for at in ("start", "2s", "50%", "1970-01-01T00:00:00", "end"):

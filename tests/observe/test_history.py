@@ -10,7 +10,7 @@ import pytest
 
 from kdash.informer.objects import KubeObject
 from kdash.observe.handlers import HandlerSpec
-from kdash.observe.versions import as_versions, changes_between, keepable, left_out, readable
+from kdash.observe.versions import as_versions, changes_between, contents_of, keepable, left_out, readable
 from kdash.probe.history import KEPT_VERSIONS, HistoryTopic, VersionFed
 from kdash.probe.objects import ObjectRef
 from kdash.probe.paths import PathTopic
@@ -190,7 +190,7 @@ def test_of_a_storm_the_last_of_each_moment_are_kept_and_all_of_anything_less(co
     ]
     fed = as_versions(taken, PathTopic(), 0.0)
     assert [each.seq for each in fed] == list(range(count - kept + 1, count + 1))
-    told = {key: obj.resource_version for _, key, obj in left_out(taken) if obj is not None}
+    told = {key: obj.resource_version for _, key, obj in contents_of(left_out(taken).values()) if obj is not None}
     told.update({each.key: each.resource_version for each in fed})
     assert told == {key: new.resource_version for _, _, _, key, new, _ in taken}
 

@@ -13,6 +13,7 @@ from typing import Any
 from kdash.informer.tap import FIELDS, Record
 from kdash.probe.informers import InformerState
 from kdash.probe.recorder import Recorder
+from kdash.probe.recording.journal import Moment
 
 __all__ = ["opening_steps"]
 
@@ -28,17 +29,21 @@ def opening_steps(
     steps: list[tuple[Any, ...]] = [("s", at, recorder.handlers.slow_limit_s, None)]
     for name, state in recorder.informers.states.items():
         steps.append(("r", at, *astuple(state.target)))
-        steps.append(("t", at, list(teller.informer(name, state)), False))
+        steps.append(_taken(at, list(teller.informer(name, state))))
         for (informer, handler), known in recorder.handlers.handlers.items():
             if informer == name:
                 steps.append(("h", at, informer, handler, known.code, known.slow_limit_s))
         rows = [(key, row) for key, row in recorder.objects.rows_of(name).items() if row.mark != "gone"]
         for start in range(0, len(rows), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]
-            steps.append(("t", at, [teller.mutation(name, key, row) for key, row in some], False))
+            steps.append(_taken(at, [teller.mutation(name, key, row) for key, row in some]))
             steps.append(("c", at, [(name, key, cached(name, key)) for key, _ in some]))
     steps.append(("n", at, why, "APP", False))
     return steps
+
+
+def _taken(at: float, records: list[Record]) -> tuple[Any, ...]:
+    return ("t", at, records, False, Moment.of(records, {}))
 
 
 class _Teller:

@@ -16,7 +16,7 @@ from kdash.informer.tap import Record
 from kdash.probe.history import VersionFed
 from kdash.probe.recording.columns import StringTable, packed
 from kdash.probe.recording.format import PART, STEPS, Counts, pack_chunk, pack_contents
-from kdash.probe.recording.journal import Moment, Rows, Step, moment_of
+from kdash.probe.recording.journal import Moment, Rows, Step
 from kdash.probe.recording.links import Links
 
 __all__ = ["GONE", "Writer"]
@@ -75,7 +75,7 @@ class Writer:
         kind, at = step[0], step[1]
         if kind == "t":
             records.extend(step[2])
-            return [kind, at, *moment_of(step[2]), step[3]]
+            return [kind, at, *step[4], step[3]]
         if kind == "T":
             told: Rows = step[2]
             rows.append(msgspec.Raw(told.encoded))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from kdash.probe.history import VersionFed
 from kdash.probe.recording.format import FILE_HEAD
-from kdash.probe.recording.journal import Journal, Step
+from kdash.probe.recording.journal import Journal, Moment, Step
 from kdash.probe.recording.player import Player
 from kdash.probe.recording.reader import Recording, open_recording
 from kdash.probe.recording.writer import Writer
@@ -70,8 +70,14 @@ def second(number: int, keys: int = 4, calm: bool = True) -> list[Step]:
         steps.append(("r", at, "pods", "", "pods", "", "-A", "delta", "v1"))
     if number % 5 == 4:
         records.append((base + 39, at + 0.5, "resync.enqueued", "pods", 3, 1, "delta", *PACE))
-    steps += [("t", at + 0.6, records, calm), ("v", at + 0.61, versions), ("k", at + 0.62)]
+    moment = Moment(len(records), keys, int(number % 5 == 4), 0)
+    steps += [("t", at + 0.6, records, calm, moment), ("v", at + 0.61, versions), ("k", at + 0.62)]
     return steps
+
+
+def cached(at: float, *contents: tuple[str, str, Content | None]) -> Step:
+    """What caches hold besides the histories: (informer, key, content or None)."""
+    return ("c", at, {each[:2]: each for each in contents})
 
 
 def write(path: Path, seconds: Sequence[list[Step]] | None = None, wall_offset_s: float = 1_700_000_000.0) -> Path:

@@ -11,7 +11,7 @@ from kdash.probe.recording.format import CHUNK_MARK, FILE_HEAD, BadRecording, un
 from kdash.probe.recording.moments import Moments, Place
 from kdash.probe.recording.player import Player
 from kdash.probe.recording.reader import open_recording
-from tests.probe.recording.made import SECONDS, content, player_on, second, write
+from tests.probe.recording.made import SECONDS, cached, content, player_on, second, write
 
 
 def end_of(player: Player) -> float:
@@ -152,9 +152,9 @@ def test_an_object_that_goes_and_comes_back_has_its_own_content(tmp_path: Path) 
     seconds = [
         [("k", 100.0), change(100.1, "Added", 1, None), change(100.2, "Updated", 2, 1)],
         [change(101.1, "Deleted", 2, 2), change(101.2, "Added", 7, None)],
-        [change(102.1, "Updated", 8, 7), ("c", 102.2, [("pods", "b", content(5))]), change(102.3, "Deleted", 8, 8)],
-        [("c", 103.0, [("pods", "b", None)]), ("c", 103.1, [("pods", "b", content(6))])],
-        [("c", 104.0, [("pods", "b", None)])],
+        [change(102.1, "Updated", 8, 7), cached(102.2, ("pods", "b", content(5))), change(102.3, "Deleted", 8, 8)],
+        [cached(103.0, ("pods", "b", None)), cached(103.1, ("pods", "b", content(6)))],
+        [cached(104.0, ("pods", "b", None))],
     ]
     player = player_on(write(tmp_path / "a", seconds))
     shown = []
@@ -186,9 +186,9 @@ def test_of_what_the_caches_hold_in_a_storm_the_last_state_is_written(
 ) -> None:
     monkeypatch.setattr("kdash.probe.recording.journal._STORM", 10)
     storms = [second(number, calm=False) for number in range(3)]
-    storms[1] += [("c", 101.7, [("pods", "a", content(1)), ("pods", "b", content(1))]),
-                  ("c", 101.8, [("pods", "a", content(2))])]
-    storms[2] += [("c", 102.7, [("pods", "a", None), ("pods", "dev/web-0", content(1))]),
+    storms[1] += [cached(101.7, ("pods", "a", content(1)), ("pods", "b", content(1))),
+                  cached(101.8, ("pods", "a", content(2)))]
+    storms[2] += [cached(102.7, ("pods", "a", None), ("pods", "dev/web-0", content(1))),
                   ("v", 102.8, storms[2][1][2][:1])]
     player = player_on(write(tmp_path / "a", storms))
     player.forward(101.75)

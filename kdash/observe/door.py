@@ -1,13 +1,13 @@
 """The narrow door through which the screen and the commands give orders to informers.
 
 A live cluster, the demo and later a replayed trace offer the same door. No method blocks longer than a few
-milliseconds except `start` and `stop`; none raises for what a user can cause: the answer is an `Outcome`.
+milliseconds except `start`, `stop` and `find`; none raises for what a user can cause: the answer is an `Outcome`.
 Any thread may call any method.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -206,8 +206,8 @@ class Replay(Protocol):
     def skip(self, kind: str, by: int) -> Outcome:
         """To the next (1) or last (-1) `event`, `resync` or `relist`, and pause."""
 
-    def find(self, text: str) -> Outcome:
-        """To the next watch event whose key contains `text`, and pause."""
+    def find(self, text: str, given_up: Callable[[], bool] = ...) -> Outcome:
+        """To the next watch event whose key contains `text`, and pause; reads the file until then or `given_up`."""
 
 
 def replay_of(observation: Observation) -> Replay | None:

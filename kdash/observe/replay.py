@@ -223,9 +223,9 @@ class ReplayObservation(Refusals):
         self._send(found)
         return Outcome(True, f"{kind} at {self._words(found)}")
 
-    def find(self, text: str) -> Outcome:
-        """To the next watch event whose key contains `text`."""
-        found = self._moments.search(text, self._wish or self.place)
+    def find(self, text: str, given_up: Callable[[], bool] = lambda: False) -> Outcome:
+        """To the next watch event whose key contains `text`; reads all up to it, unless that is `given_up`."""
+        found = self._moments.search(text, self._wish or self.place, given_up)
         if found is None:
             return Outcome(False, f"no later event has {clean(text)} in its key")
         self._send(found[0])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kdash.observe.door import Outcome, Replay, replay_of
 from kdash.observe.parse import BadValue, parse_instant
+from kdash.probe.text import clean
 
 if TYPE_CHECKING:
     from kdash.ui.app import KdashApp
@@ -78,7 +81,19 @@ class Replaying:
         self._do(lambda door: door.go(wall))
 
     def _find(self, arguments: Sequence[str]) -> None:
-        if arguments:
-            self._do(lambda replay: replay.find(" ".join(arguments)))
-        else:
+        replay = replay_of(self._app.observation)
+        if not arguments or replay is None:
             self._app.say("say a part of the object's key: find dev/web", ok=False)
+            return
+        text = " ".join(arguments)
+        self._app.say(f"looking for {clean(text)} …", ok=True)
+        self._app.run_worker(self._search(replay, text), group="find", exclusive=True)
+
+    async def _search(self, replay: Replay, text: str) -> None:
+        """In a thread of its own; another search, or the end of the app, ends this one."""
+        given_up = threading.Event()
+        try:
+            outcome = await asyncio.to_thread(replay.find, text, given_up.is_set)
+        finally:
+            given_up.set()
+        self._app.tell(outcome)

@@ -39,6 +39,10 @@ class Spy(Still):
     def demo_menu(self) -> Mapping[str, str]:
         return {"reset": "answer with a TCP reset", "503": "503 ServiceUnavailable"} if self.is_demo else {}
 
+    def find(self, text: str, given_up: Callable[[], bool]) -> Outcome:
+        self.orders.append(("find", text))
+        return Outcome(not given_up(), "find done")
+
     def __getattr__(self, name: str) -> Callable[..., Outcome]:
         if name.startswith("_"):
             raise AttributeError(name)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from kdash.observe.door import Outcome
 from kdash.probe.snapshot import RecordingView, ReplayView
 from kdash.ui.actions import actions_for
 from kdash.ui.screens.prompt import Question
@@ -51,10 +55,44 @@ async def test_a_key_of_a_replay_reaches_the_recording(action: str) -> None:
             await press(app, pilot, line)
         else:
             app.commands.command(line[1:])
+            await app.workers.wait_for_complete()
             await pilot.pause()
         app.draw()
         assert spy.orders == [order]
         assert f"{order[0]} done" in footer(app)
+
+
+class Searching(Spy):
+    """Whose searches never find anything."""
+
+    def __init__(self) -> None:
+        super().__init__(REPLAY, is_demo=False, is_replay=True)
+        self.threads: dict[str, threading.Thread] = {}
+
+    def find(self, text: str, given_up: Callable[[], bool]) -> Outcome:
+        self.threads[text] = threading.current_thread()
+        self.orders.append(("find", text))
+        while not given_up():
+            threading.Event().wait(0.001)
+        self.orders.append(("given up", text))
+        return Outcome(False, "given up")
+
+
+async def test_a_search_leaves_the_screen_alone_and_ends_with_the_next_one_and_with_the_app() -> None:
+    spy = Searching()
+    async with dashboard(spy) as (app, pilot):
+        for text in ("a", "b"):
+            app.commands.command(f"find {text}")
+            while ("find", text) not in spy.orders:
+                await pilot.pause()
+            assert f"looking for {text}" in footer(app)
+        await press(app, pilot, "greater_than_sign")
+        assert ("faster", 1) in spy.orders and threading.current_thread() not in spy.threads.values()
+        while ("given up", "a") not in spy.orders:
+            await pilot.pause()
+        assert ("given up", "b") not in spy.orders
+    while ("given up", "b") not in spy.orders:
+        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("action", RECORD_ORDERS)

@@ -6,7 +6,7 @@ twentieth of a second's worth of records, is one moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -63,10 +63,14 @@ class Moments:
                 return min(found) if by > 0 else max(found)
         return None
 
-    def search(self, text: str, place: Place) -> tuple[Place, str] | None:
-        """The next watch event whose key contains `text`, and the key."""
+    def search(
+        self, text: str, place: Place, given_up: Callable[[], bool] = lambda: False
+    ) -> tuple[Place, str] | None:
+        """The next watch event whose key contains `text`, and the key; reads all chunks up to it."""
         table, part = StringTable(), -1
         for number, chunk in self._chunks(1):
+            if given_up():
+                return None
             if number != part:
                 table, part = StringTable(), number
             try:

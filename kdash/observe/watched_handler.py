@@ -68,17 +68,17 @@ class WatchedHandler:
         try:
             method(*arguments)
         except BaseException as error:
-            self._tell(error, kind, obj, is_initial)
+            message = self._tell(error, kind, obj, is_initial)
             if isinstance(error, Exception):
                 raise
-            raise type(type(error).__name__, (Exception,), {})(str(error)) from None
+            raise type(type(error).__name__, (Exception,), {})(message) from None
         finally:
             took = time.monotonic() - began
             if took >= _CPU_FROM_S:
                 cpu_s = time.thread_time() - cpu_began
                 self._emit("handler.cpu", self._informer, self._name, kind, obj.key, cpu_s, took)
 
-    def _tell(self, error: BaseException, kind: str, obj: Any, is_initial: bool) -> None:
+    def _tell(self, error: BaseException, kind: str, obj: Any, is_initial: bool) -> str:
         try:
             message = shorten(str(error))
         except BaseException as broken:
@@ -87,6 +87,7 @@ class WatchedHandler:
             "handler.error", self._informer, self._name, kind, obj.key, shorten(type(error).__name__, 80), message,
             _frames_of_traceback(error.__traceback__), isinstance(obj, DeletedFinalStateUnknown), is_initial,
         )  # fmt: skip
+        return message
 
 
 class StackSampler:

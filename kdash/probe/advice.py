@@ -19,6 +19,8 @@ __all__ = ["Limits", "advise"]
 
 PROBLEM, HINT = "problem", "hint"
 
+_WORK_QUEUE = "put the key into a work queue and return; do the work with several workers"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -28,6 +30,10 @@ class Limits:
     """Waiting notifications."""
     growing_s: int = 5
     """Seconds over which they grow without a break."""
+    busy: float = 0.5
+    """Share of its time that a slow handler spends in calls."""
+    late_s: float = 1.0
+    """From an event's arrival to a slow handler's return, for one in a hundred of the last minute."""
     relists: int = 3
     """Relists within `relist_window_s`."""
     relist_window_s: float = 600.0
@@ -52,18 +58,38 @@ def _who(handler: HandlerView) -> str:
 def never_drains(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
     """More comes in than the handler can do."""
     for handler in picture.handlers:
-        if handler.pending < limits.pending or picture.gate.held or not _grows(handler, limits.growing_s):
+        if not _never_drains(handler, picture, limits):
             continue
         figures = (
             f"{handler.arrival_rate:.1f}/s come in, {handler.service_rate:.1f}/s are done (mean call "
             f"{duration(handler.mean_s)}); {plural(handler.pending, 'notification')} wait, "
             f"{handler.growth_per_s:+.1f}/s"
         )
-        where = f" Most of its time goes into {_where(handler)}." if handler.hot_lines else ""
         yield AdviceView(
             "never-drains", PROBLEM, _who(handler), "the handler never catches up: its backlog grows", figures,
-            f"put the key into a work queue and return; do the work with several workers.{where}",
+            f"{_WORK_QUEUE}.{_where(handler)}",
         )
+
+
+def slow_calls(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """It keeps up, but each slow call delays all that waits behind it."""
+    for handler in picture.handlers:
+        if not handler.slow or picture.gate.held or _never_drains(handler, picture, limits):
+            continue
+        whole = handler.end_to_end_minute
+        if handler.busy < limits.busy and whole.p99_s < limits.late_s:
+            continue
+        yield AdviceView(
+            "slow-calls", HINT, _who(handler), "slow calls delay every notification behind them",
+            f"calls take {duration(handler.p50_s)} (p50) to {duration(handler.p99_s)} (p99), the limit is "
+            f"{duration(handler.slow_limit_s)}; busy {handler.busy:.0%}; in the last minute {duration(whole.p50_s)} "
+            f"(p50) to {duration(whole.p99_s)} (p99) from an event's arrival to the handler's return",
+            f"{_WORK_QUEUE}.{_where(handler)}",
+        )
+
+
+def _never_drains(handler: HandlerView, picture: Snapshot, limits: Limits) -> bool:
+    return handler.pending >= limits.pending and not picture.gate.held and _grows(handler, limits.growing_s)
 
 
 def _grows(handler: HandlerView, seconds: int) -> bool:
@@ -76,8 +102,11 @@ def _grows(handler: HandlerView, seconds: int) -> bool:
 
 
 def _where(handler: HandlerView) -> str:
+    if not handler.hot_lines:
+        return ""
     line = handler.hot_lines[0]
-    return f"{line.frame.file}:{line.frame.line} ({line.share:.0%} of {line.samples} samples)"
+    place = f"{line.frame.file}:{line.frame.line} ({line.share:.0%} of {line.samples} samples)"
+    return f" Most of the time of slow calls goes into {place}."
 
 
 def resync_longer_than_period(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
@@ -247,6 +276,6 @@ def matches_nothing(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
 
 
 _RULES: tuple[Callable[[Snapshot, Limits], Iterator[AdviceView]], ...] = (
-    never_drains, resync_longer_than_period, never_syncs, tombstones, lost_versions, relist_loop, cut_watches,
-    backlog_memory, no_bookmarks, period_changed, matches_nothing,
+    never_drains, slow_calls, resync_longer_than_period, never_syncs, tombstones, lost_versions, relist_loop,
+    cut_watches, backlog_memory, no_bookmarks, period_changed, matches_nothing,
 )  # fmt: skip

@@ -18,7 +18,16 @@ from kdash.observe.live import LiveObservation, Wanted
 from kdash.observe.opening import open_url
 from kdash.probe.advice import Limits, advise
 from kdash.probe.objects import ObjectRef
-from kdash.probe.snapshot import AdviceView, GateView, HandlerView, InformerView, ResyncHand, ResyncView, Snapshot
+from kdash.probe.snapshot import (
+    AdviceView,
+    GateView,
+    HandlerView,
+    InformerView,
+    LatencyView,
+    ResyncHand,
+    ResyncView,
+    Snapshot,
+)
 from tests.observe.fake_cluster import shows, synced
 from tests.observe.test_observe_demo import touch
 
@@ -81,6 +90,15 @@ def test_never_drains_and_the_memory_of_the_backlog() -> None:
         finally:
             over.set()
             worker.join()
+
+
+def test_slow_calls_of_a_handler_that_keeps_up() -> None:
+    with calm(handlers=(AUDIT, parse_handler("mine=sleep:30ms,resync=0,slow=20ms"))) as (observation, _):
+        shows(observation, synced)
+        advice = advised(observation, "slow-calls")
+        assert advice.subject == "handler mine of pods"
+        assert "the limit is 20ms; busy " in advice.figures
+        assert "never-drains" not in [each.rule for each in observation.advice()]
 
 
 def test_a_resync_wave_that_takes_longer_than_its_period() -> None:
@@ -230,6 +248,7 @@ def hand(**values: Any) -> ResyncHand:
                                          "ticks_until": None, "check_s": 5.0, **values})  # fmt: skip
 
 
+LATE = LatencyView(100, p99_s=0.9)
 GROWS = (100, 200, 300, 400, 450)
 
 NEAR = {
@@ -240,6 +259,11 @@ NEAR = {
     "a small backlog": Snapshot(handlers=(handler(pending=6, growth_per_s=1.0, pending_history=(1, 2, 3, 4, 5)),)),
     "a backlog that was ordered": Snapshot(
         handlers=(handler(pending=500, growth_per_s=9.0, pending_history=GROWS),), gate=GateView(held=True)),
+    "slow calls that delay nobody": Snapshot(
+        handlers=(handler(slow=True, p99_s=0.4, end_to_end_minute=LATE, busy=0.1),)),
+    "quick calls of a busy handler": Snapshot(handlers=(handler(p99_s=0.02, end_to_end_minute=LATE, busy=0.9),)),
+    "slow calls while held": Snapshot(
+        handlers=(handler(slow=True, p99_s=0.4, busy=0.9),), gate=GateView(held=True)),
     "a wave that is just in time": Snapshot(
         informers=(informer(),), handlers=(handler(mean_s=0.3),), resync=ResyncView(hands=(hand(),))),
     "a period that fits the tick": Snapshot(resync=ResyncView(hands=(hand(),))),
@@ -257,7 +281,7 @@ NEAR = {
 
 
 def test_a_backlog_that_grows_without_a_break_never_drains() -> None:
-    picture = Snapshot(handlers=(handler(pending=500, growth_per_s=9.0, pending_history=GROWS),))
+    picture = Snapshot(handlers=(handler(pending=500, growth_per_s=9.0, pending_history=GROWS, slow=True, busy=1.0),))
     assert [advice.rule for advice in advise(picture)] == ["never-drains"]
 
 

@@ -166,6 +166,7 @@ def on_event(event):
         ("RecursionError('deep')", "RecursionError: deep"),
         ("BaseException('b')", "BaseException: b"),
         ("type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})()", "Odd: (its text cannot be made"),
+        ("type('Base', (BaseException,), {'__str__': lambda self: exit(3)})()", "Base: (its text cannot be made"),
     ],
 )
 def test_whatever_a_handler_raises_is_counted_shown_and_followed_by_the_next(

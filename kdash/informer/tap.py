@@ -120,7 +120,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "gate": ("what", "stage", "name"),
     # the listener's callback raised: frames of the user's code, outermost first, each (file, line, function, text, own)
     "handler.error": ("listener", "kind", "key", "error", "message", "frames", "tombstone", "in_initial_list"),
-    # the listener's thread was found in a call that takes long; cpu_s: used since the sample before, None: unknown
+    # the listener's thread was found in a call that takes long; cpu_s: used since the sample before, or since the call
+    # began; None: unknown
     "handler.sample": ("listener", "kind", "key", "frames", "elapsed_s", "cpu_s"),
     # CPU time of a call of the user's own handler that took 1 ms or more
     "handler.cpu": ("listener", "kind", "key", "cpu_s", "run_s"),

@@ -33,6 +33,7 @@ __all__ = ["SPEEDS", "ReplayObservation", "open_replay"]
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0)
 _TICK_S = 0.05
+_LATE_S = 0.25  # what cannot be played as fast as was asked for is played as fast as can be, and no leaps are made
 _LINES_AT_ONCE = 2_000
 _SETTLE_S = 0.3  # a watch line tells what became of its event
 _AT_ONCE = 20_000  # records between two looks at whether somebody wants to go elsewhere
@@ -55,6 +56,7 @@ class ReplayObservation(Refusals):
         self._packer = VersionPacker()
         self._player = Player(recording, self._content, KubeObject.to_json, KubeObject, self._packer.pack)
         self._moments = Moments(recording)
+        self._relists, self._resyncs = map(self._moments.seconds_with, ("relist", "resync"))
         self._condition = threading.Condition()  # guards the four that follow
         self._playing = playing
         self._speed = 1.0
@@ -106,7 +108,7 @@ class ReplayObservation(Refusals):
         return ReplayView(
             moments.wall(self.place), moments.wall(moments.first), moments.wall(moments.last), self._playing,
             self._speed, None if wish is None else moments.wall(wish),
-            self._recording.damage[0] if self._recording.damage else "",
+            self._recording.damage[0] if self._recording.damage else "", self._relists, self._resyncs,
         )  # fmt: skip
 
     @property
@@ -266,7 +268,7 @@ class ReplayObservation(Refusals):
                 continue
             if playing:
                 now = time.monotonic()
-                self._play_on((now - last) * speed)
+                self._play_on(min(now - last, _LATE_S) * speed)
                 last = now
             self.stopping.wait(_TICK_S)
 
@@ -299,7 +301,7 @@ class ReplayObservation(Refusals):
                 with self._condition:
                     self._playing = False
         while not player.forward(min(at, player.part.last_at), _AT_ONCE):
-            if self._stopping or self._wish is not None:
+            if self._stopping or self._wish is not None or not self._playing:
                 return
         self._moved += 1
 

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from kdash.informer.handlers import ResourceEventHandler
 from kdash.informer.queue.protocol import DeletedFinalStateUnknown
@@ -31,6 +31,7 @@ __all__ = ["StackSampler", "WatchedHandler"]
 
 _MOST_FRAMES = 24
 _CPU_FROM_S = 0.001
+_SLACK_S = 0.005
 _KDASH = str(Path(__file__).resolve().parents[1]) + "/"
 _BORDERS = (_KDASH + "observe/watched_handler.py", _KDASH + "observe/user_code.py")
 
@@ -50,6 +51,8 @@ class WatchedHandler:
         self._emit = tap.emit
         self._sampler = sampler
         self._known_thread = 0
+        self.began = (0.0, 0.0)
+        """Of the newest call: the instant, and the CPU seconds that its thread had used."""
 
     def on_add(self, obj: Any, is_in_initial_list: bool) -> None:
         self._call("add", obj, is_in_initial_list, self.handler.on_add, obj, is_in_initial_list)
@@ -63,8 +66,8 @@ class WatchedHandler:
     def _call(self, kind: str, obj: Any, is_initial: bool, method: Any, *arguments: Any) -> None:
         if self._known_thread != threading.get_ident():
             self._known_thread = threading.get_ident()
-            self._sampler.enter(self._name, self._informer)
-        began, cpu_began = time.monotonic(), time.thread_time()
+            self._sampler.enter(self._name, self._informer, self)
+        began, cpu_began = self.began = time.monotonic(), time.thread_time()
         try:
             method(*arguments)
         except BaseException as error:
@@ -90,51 +93,62 @@ class WatchedHandler:
         return message
 
 
+class _Thread(NamedTuple):
+    ident: int
+    clock: int | None
+    """Of its CPU time; None where the system has none."""
+    handler: WatchedHandler
+
+
 class StackSampler:
     """Looks at the threads of long calls."""
 
     def __init__(self, tap: Tap) -> None:
         self._tap = tap
         self._lock = threading.Lock()  # guards _threads
-        self._threads: dict[tuple[str, str], tuple[int, int | None]] = {}  # (informer, name) → thread, its CPU clock
+        self._threads: dict[tuple[str, str], _Thread] = {}  # by (informer, name)
         self._cpu: dict[tuple[str, str], tuple[int, float]] = {}  # of the last sample: (running_seq, CPU seconds)
 
-    def enter(self, name: str, informer: str) -> None:
-        """The calling thread is the handler's."""
+    def enter(self, name: str, informer: str, handler: WatchedHandler) -> None:
+        """The calling thread is that of `handler`."""
         clock = None
         if hasattr(time, "pthread_getcpuclockid"):
             clock = time.pthread_getcpuclockid(threading.get_ident())
         with self._lock:
-            self._threads[informer, name] = threading.get_ident(), clock
+            self._threads[informer, name] = _Thread(threading.get_ident(), clock, handler)
 
     def sample(self, running: Iterable[tuple[str, str, int, str, str, float]]) -> None:
         """`running`: (informer, handler, seq of its handler.start, kind, key, elapsed) of each long call."""
         frames: dict[int, FrameType] | None = None
         for informer, name, seq, kind, key, elapsed_s in running:
             with self._lock:
-                thread, clock = self._threads.get((informer, name), (0, None))
-            if not thread:
+                thread = self._threads.get((informer, name))
+            if thread is None:
                 continue
             frames = frames or sys._current_frames()
-            frame = frames.get(thread)
+            frame = frames.get(thread.ident)
             if frame is None:
                 continue
             stack = _frames_of_stack(frame)
-            cpu_s = self._cpu_since((informer, name), seq, clock)
+            cpu_s = self._cpu_since((informer, name), seq, elapsed_s, thread)
             if stack:
                 self._tap.emit("handler.sample", informer, name, kind, key, stack, elapsed_s, cpu_s)
 
-    def _cpu_since(self, who: tuple[str, str], seq: int, clock: int | None) -> float | None:
-        """CPU seconds since the last sample of the same call; None for its first, or where it cannot be told."""
-        if clock is None:
+    def _cpu_since(self, who: tuple[str, str], seq: int, elapsed_s: float, thread: _Thread) -> float | None:
+        """CPU seconds since the last sample of the same call, or since it began; None where it cannot be told."""
+        if thread.clock is None:
             return None
+        began_at, cpu_began = thread.handler.began
         try:
-            now = time.clock_gettime(clock)
+            now = time.clock_gettime(thread.clock)
         except OSError:  # the thread has ended
             return None
         before = self._cpu.get(who)
         self._cpu[who] = seq, now
-        return now - before[1] if before is not None and before[0] == seq else None
+        if before is not None and before[0] == seq:
+            return now - before[1]
+        is_next_call = time.monotonic() - began_at < elapsed_s - _SLACK_S
+        return None if is_next_call else now - cpu_began
 
 
 def _frames_of_traceback(trace: TracebackType | None) -> tuple[Frame, ...]:

@@ -351,6 +351,9 @@ class ReplayView:
     """Where it is on its way to; None when it is there."""
     damage: str = ""
     """What could not be read of the file; "" when all could."""
+    relists: tuple[float, ...] = ()
+    """About when a whole state was fetched."""
+    resyncs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

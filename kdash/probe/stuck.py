@@ -41,7 +41,7 @@ class StuckCalls:
         self.tombstone_errors = 0
         self._samples: deque[tuple[float, Frame, bool | None]] = deque(maxlen=_KEPT_SAMPLES)  # at, where, computes
         self._of_call: list[tuple[int, tuple[Frame, ...], bool | None]] = []  # samples of calls that have not ended
-        self._last_sampled = (0.0, 0.0)  # at, elapsed
+        self._last_sampled_at = 0.0
         self._cpu_of: dict[tuple[str, str], float] = {}  # (kind, key) → CPU of a call whose end is still to come
         self._slowest: list[tuple[float, int, SlowCall]] = []
 
@@ -49,11 +49,9 @@ class StuckCalls:
 
     def sampled(self, record: Record) -> None:
         seq, at, *_, frames, elapsed_s, cpu_s = record
-        computes = None
-        last_at, last_elapsed_s = self._last_sampled
-        if cpu_s is not None and elapsed_s > last_elapsed_s and at > last_at:
-            computes = cpu_s > _COMPUTES * (at - last_at)
-        self._last_sampled = (at, elapsed_s)
+        since_s = min(elapsed_s, at - self._last_sampled_at)
+        computes = None if cpu_s is None or since_s <= 0 else cpu_s > _COMPUTES * since_s
+        self._last_sampled_at = at
         self._samples.append((at, _own_line(frames), computes))
         self._of_call.append((seq, frames, computes))
         while self._samples and self._samples[0][0] < at - _KEPT_S:

@@ -36,12 +36,13 @@ from kdash.ui.panes.events import EventsPane
 from kdash.ui.panes.handlers import HandlersPane
 from kdash.ui.panes.inspect import InspectPane
 from kdash.ui.panes.objects import ObjectsPane
-from kdash.ui.panes.pane import Bar, Lines, Pane
+from kdash.ui.panes.pane import Bar, Lines, Pane, ScrubBar
 from kdash.ui.panes.pipeline import PipelinePane
 from kdash.ui.panes.queue import QueuePane
 from kdash.ui.panes.resync import ResyncPane
 from kdash.ui.presenter.context import Context
 from kdash.ui.presenter.header import header_line
+from kdash.ui.presenter.scrub import scrub_line
 from kdash.ui.presenter.tabs import tabs_line
 from kdash.ui.screens.inspect import InspectScreen
 from kdash.ui.spans import Line, line
@@ -102,7 +103,11 @@ class KdashApp(TerminalApp):
         self.pace = Pace()
         self.header = Bar("header")
         self.tabs = Bar("tabs")
+        self.scrub = ScrubBar("scrub")
         self.footer = Bar("footer")
+        self._bars: dict[str, Lines] = {
+            "header": self.header, "tabs": self.tabs, "scrub": self.scrub, "footer": self.footer,
+        }
         self.objects = ObjectsPane()
         self.events_pane = EventsPane()
         self.inspect_pane = InspectPane()
@@ -132,8 +137,7 @@ class KdashApp(TerminalApp):
     def compose(self) -> ComposeResult:
         yield self.header
         yield from self.panes.values()
-        yield self.tabs
-        yield self.footer
+        yield from (self.tabs, self.scrub, self.footer)
 
     def on_mount(self) -> None:
         for name in THEMES:
@@ -176,15 +180,15 @@ class KdashApp(TerminalApp):
         """Give every pane its place for the present size and focus."""
         width, height = self._terminal_size or self.size
         hidden = 1 if self.header_hidden else 0
-        self.laid_out = lay_out(width, height + hidden, self.chosen, self.zoomed, (self.right[0], self.right[1]))
+        self.laid_out = lay_out(width, height + hidden, self.chosen, self.zoomed, (self.right[0], self.right[1]),
+                                self.observation.is_replay)
         if hidden and self.laid_out.mode != "tiny":
             moved = {name: rect._replace(y=rect.y - 1) for name, rect in self.laid_out.rects.items()
                      if name != "header"}
             self.laid_out = Layout(self.laid_out.mode, moved, self.laid_out.tabs)
         if self.chosen not in self.laid_out.rects and self.laid_out.mode not in ("tiny", "zoomed", "single"):
             self.chosen = "objects"
-        bars: dict[str, Lines] = {"header": self.header, "tabs": self.tabs, "footer": self.footer}
-        for name, widget in {**self.panes, **bars}.items():
+        for name, widget in {**self.panes, **self._bars}.items():
             rect = self.laid_out.rects.get(name)
             if self.laid_out.mode == "tiny" and name == "header":
                 rect = Rect(0, 0, width, max(1, height))
@@ -232,7 +236,7 @@ class KdashApp(TerminalApp):
         shown = self.frozen or self.snapshot
         self.flash.look(self.snapshot)
         if everything:
-            for widget in (self.header, self.tabs, self.footer, *self.panes.values()):
+            for widget in (*self._bars.values(), *self.panes.values()):
                 widget.repaint()
         width = (self._terminal_size or self.size).width
         if self.laid_out.mode == "tiny":
@@ -243,10 +247,14 @@ class KdashApp(TerminalApp):
         context = Context(shown, self.glyphs, width, 1)
         if not self.header_hidden:
             self.header.show([header_line(context, self.snapshot.mono, held, lag)])
-        hints = footer_line(self.glyphs, width, self.actions, self.snapshot.gate.held)
+        replay = self.snapshot.replay
+        playing = replay is not None and replay.playing
+        hints = footer_line(self.glyphs, width, self.actions, self.snapshot.gate.held, playing)
         self.footer.show([self._said(self.observation.now()) or hints])
         if "tabs" in self.laid_out.rects:
             self.tabs.show([tabs_line(self.laid_out, self.chosen, self.snapshot, self.flash)])
+        if replay is not None:
+            self.scrub.show([scrub_line(replay, self.glyphs, width)])
         for name in self.laid_out.rects:
             still = self.frozen is not None and name in _STILL_WHEN_PAUSED
             if name in self.panes and (not still or everything or self.panes[name].stirred):
@@ -293,7 +301,7 @@ class KdashApp(TerminalApp):
     def _paint_with(self, name: str) -> None:
         self.palette = THEMES[name]
         self.theme = name
-        for widget in (self.header, self.tabs, self.footer, *self.panes.values()):
+        for widget in (*self._bars.values(), *self.panes.values()):
             widget.palette, widget.glyphs = self.palette, self.glyphs
 
     def set_theme(self, name: str) -> None:
@@ -365,6 +373,9 @@ class KdashApp(TerminalApp):
         if isinstance(pane, ObjectsPane | EventsPane):
             pane.move(message.lines)
             self.draw()
+
+    def on_scrub_bar_sought(self, message: ScrubBar.Sought) -> None:
+        self.commands.replaying.seek(message.x)
 
     def action_run(self, action_id: str) -> None:
         """A key of the table of actions."""

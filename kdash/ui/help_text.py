@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kdash.ui.actions import ACTIONS, GROUPS, Action
 from kdash.ui.glossary import cards_of
@@ -70,9 +71,14 @@ def _row(glyphs: Glyphs, action: Action, width: int) -> Line:
                 (glyphs.plain(usage + also + mark), "dim"))
 
 
-def footer_line(glyphs: Glyphs, width: int, actions: Sequence[Action] = ACTIONS, held: bool = False) -> Line:
-    """The hints at the bottom; on small terminals without the last ones. `held`: how to go on comes first."""
+def footer_line(
+    glyphs: Glyphs, width: int, actions: Sequence[Action] = ACTIONS, held: bool = False, playing: bool = False
+) -> Line:
+    """The hints at the bottom; on small terminals without the last ones. `held`: how to go on comes first; `playing`:
+    a replay that a key would pause."""
     by_id = {action.id: action for action in actions}
+    if playing:
+        by_id["pause"] = replace(by_id["pause"], label="pause")
     names = _FOOTER_REPLAY if "faster" in by_id else _FOOTER_HELD if held else _FOOTER
     hints = [by_id[name] for name in names if name in by_id and by_id[name].keys]
     while hints and sum(len(_hint(action)) + 2 for action in hints) > width:

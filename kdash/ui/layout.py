@@ -36,23 +36,26 @@ def lay_out(
     focus: str = "objects",
     zoomed: bool = False,
     right: tuple[str, str] = ("resync", "handlers"),
+    scrub: bool = False,
 ) -> Layout:
     """`focus` is shown alone when zoomed or when there is room for one pane only; `right`: which two panes stand in
-    the right column of the compact layout."""
+    the right column of the compact layout; `scrub`: a line for it above the footer."""
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return Layout("tiny")
-    header, footer = Rect(0, 0, width, 1), Rect(0, height - 1, width, 1)
-    frame = {"header": header, "footer": footer}
+    frame = {"header": Rect(0, 0, width, 1), "footer": Rect(0, height - 1, width, 1)}
+    above = height - 1 if scrub else height
+    if scrub:
+        frame["scrub"] = Rect(0, height - 2, width, 1)
     if zoomed:
-        return Layout("zoomed", {**frame, focus: Rect(0, 1, width, height - 2)}, PANES)
+        return Layout("zoomed", {**frame, focus: Rect(0, 1, width, above - 2)}, PANES)
     if width < 80 or height < 24:
-        rects = {**frame, "tabs": Rect(0, 1, width, 1), focus: Rect(0, 2, width, height - 3)}
+        rects = {**frame, "tabs": Rect(0, 1, width, 1), focus: Rect(0, 2, width, above - 3)}
         return Layout("single", rects, PANES)
     if width >= 180 and height >= 48:
-        return _large(width, height, frame)
+        return _large(width, above, frame)
     if width >= 112 and height >= 36:
-        return _medium(width, height, frame)
-    return _compact(width, height, frame, right)
+        return _medium(width, above, frame)
+    return _compact(width, above, frame, right)
 
 
 def _compact(width: int, height: int, frame: dict[str, Rect], right: tuple[str, str]) -> Layout:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kdash.observe.door import Outcome, Replay, replay_of
 from kdash.observe.parse import BadValue, parse_instant
 from kdash.probe.text import clean
+from kdash.ui.presenter.scrub import instant_at
 
 if TYPE_CHECKING:
     from kdash.ui.app import KdashApp
@@ -79,6 +80,13 @@ class Replaying:
             self._app.say(str(error), ok=False)
             return
         self._do(lambda door: door.go(wall))
+
+    def seek(self, x: int) -> None:
+        """To where the scrub bar was clicked."""
+        replay = self._app.snapshot.replay
+        wall = None if replay is None else instant_at(replay, self._app.glyphs, self._app.scrub.size.width, x)
+        if wall is not None:
+            self._do(lambda door: door.go(wall))
 
     def _find(self, arguments: Sequence[str]) -> None:
         replay = replay_of(self._app.observation)

@@ -289,6 +289,8 @@ def test_computing_and_waiting_are_told_apart(folder: Path) -> None:
         sleeps, computes = calls["sleeps"], calls["computes"]
         assert sleeps.cpu_s is not None and sleeps.cpu_s < 0.5 * sleeps.run_s
         assert computes.cpu_s is not None and computes.cpu_s >= 0.3
+        assert all(line.computing is not None for line in picture.handlers[0].hot_lines)
+        assert sleeps.doing.endswith("waiting)") and computes.doing.endswith("computing)")
         assert "time.sleep(0.3)" in sleeps.doing
         assert "works.py" in computes.doing
         assert sleeps.stack and sleeps.stack[-1].function == "on_event"

@@ -23,6 +23,8 @@ from kdash.probe.snapshot import (
     PipelineView,
     QueueRow,
     QueueView,
+    RecordingView,
+    ReplayView,
     RequestRow,
     ResyncHand,
     ResyncView,
@@ -152,6 +154,13 @@ STATES: dict[str, Snapshot] = {
     "held": replace(LIVE, gate=GateView(True, "all", NOW - 9, 12, 3, 15, 2, "queue: default/web-7f9c-q8k")),
     "failing": FAILING,
     "many": MANY,
+    "recording": replace(LIVE, recording=RecordingView("incident.rec", NOW - 90, 2_100_000)),
+    "replay": replace(LIVE, is_demo=False, replay=ReplayView(
+        WALL, WALL - 100, WALL + 300, True, 10.0, relists=(WALL - 100, WALL + 120),
+        resyncs=tuple(WALL + 30 * number for number in range(-3, 10)))),
+    "replay-damaged": replace(LIVE, is_demo=False, replay=ReplayView(
+        WALL, WALL - 100, WALL + 300, goes_to=WALL + 200, damage="3 bytes at 4,711 cannot be read",
+        relists=(WALL - 100,), resyncs=tuple(WALL + 5 * number for number in range(-20, 60)))),
     "banner": replace(LIVE, banner="no cluster found: this is the demo server; :context connects"),
 }
 
@@ -166,11 +175,10 @@ _OBJECTS = (
 class Still:
     """An observation in which nothing happens."""
 
-    is_demo = True
-    is_replay = False
-
     def __init__(self, snapshot: Snapshot = LIVE, names: tuple[str, ...] = ()) -> None:
         self.picture = snapshot
+        self.is_replay = snapshot.replay is not None
+        self.is_demo = not self.is_replay
         self.names = names
         self.objects = ObjectIndex()
         self.objects.add_informer("pods")

@@ -25,12 +25,14 @@ LOOKS = {"dark": ("kdash-dark", False), "light": ("kdash-light", False), "mono":
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("look", LOOKS)
-async def test_each_state_looks_as_it_did(look: str, size: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("replayed", [False, True])
+async def test_each_state_looks_as_it_did(look: str, size: str, replayed: bool, tmp_path: Path) -> None:
     theme, ascii_only = LOOKS[look]
-    still = Still()
+    states = {name: each for name, each in {**STATES, **PAUSED}.items() if (each.replay is not None) is replayed}
+    still = Still(next(iter(states.values())))
     different = []
     async with showing(still, SIZES[size], theme, ascii_only) as (app, pilot):
-        for state, picture in {**STATES, **PAUSED}.items():
+        for state, picture in states.items():
             app.frozen = LIVE if state in PAUSED else None
             still.picture = picture
             app.draw(everything=True)

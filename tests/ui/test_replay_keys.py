@@ -113,10 +113,14 @@ async def test_a_recording_without_a_name_goes_into_this_folder() -> None:
 
 
 async def test_the_header_tells_where_the_replay_is_and_what_it_was() -> None:
-    async with dashboard(Spy(REPLAY, is_demo=False, is_replay=True), size=(120, 40)) as (app, _):
+    spy = Spy(REPLAY, is_demo=False, is_replay=True)
+    async with dashboard(spy, size=(120, 40)) as (app, _):
         head = screen_text(app).splitlines()[0]
         assert "[REPLAY " in head and " 10x 25%]" in head and "was LIVE" in head
-        assert " ] event" in footer(app) and " p play" in footer(app)
+        assert " ] event" in footer(app) and " p pause" in footer(app)
+        spy.picture = replace(REPLAY, replay=ReplayView(WALL, WALL - 100, WALL + 300))
+        app.draw()
+        assert " p play" in footer(app)
 
 
 @pytest.mark.parametrize(("view", "words"), [

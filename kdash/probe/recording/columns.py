@@ -45,6 +45,7 @@ _LARGEST = float(1 << 62)
 _FEW = 64
 _EVENT_KEY = FIELDS["watch.event"].index("key") + 5
 _SHIFTS = range(30, 60)
+_ONLY = tuple(bytes(number == each for each in range(256)) for number in range(256))  # 1 for one byte, 0 for others
 
 
 class StringTable:
@@ -101,7 +102,7 @@ def unpacked(data: Any, table: StringTable, links: Links) -> list[Record]:
     rows: list[Any] = []
     for number, group in enumerate(groups):
         kind = sys.intern(kinds[number])
-        here = [each == number for each in order]
+        here = order.translate(_ONLY[number])
         heads = list(zip(compress(all_seqs, here), compress(all_instants, here), strict=True))
         records = _read_group(kind, group, heads, table.strings, links)
         links.add(records)

@@ -11,6 +11,7 @@ import gc
 import io
 import pickle
 import threading
+from bisect import insort
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -84,8 +85,9 @@ class Keyframes:
         return next((each for each in reversed(self._kept) if each.at <= at), None)
 
     def keep(self, at: float, state: Any, newest: Newest, present: Mapping[tuple[str, str], Any]) -> None:
-        """Keep a copy of `state`, unless there is one of this instant or a later one."""
-        if self._kept and self._kept[-1].at >= at:
+        """Keep a copy of `state`, unless there is one of this instant."""
+        before = self.find(at)
+        if before is not None and before.at == at:
             return
         shared: list[Any] = []
 
@@ -99,6 +101,6 @@ class Keyframes:
         with _no_collection():
             writer.dump(state)
         packed = zstandard.ZstdCompressor(level=1).compress(out.getbuffer())
-        self._kept.append(Keyframe(at, packed, shared, dict(newest), dict(present)))
+        insort(self._kept, Keyframe(at, packed, shared, dict(newest), dict(present)), key=lambda each: each.at)
         while len(self._kept) > _KEPT_MAX or sum(len(each.packed) for each in self._kept) > _BYTES_MAX:
             del self._kept[0 if len(self._kept) < 3 else slice(1, None, 2)]

@@ -63,6 +63,12 @@ class Moments:
                 return min(found) if by > 0 else max(found)
         return None
 
+    def seconds_with(self, kind: str) -> tuple[float, ...]:
+        """About when there was an `event`, `resync` or `relist`, on the wall's clock; from the heads alone."""
+        parts = self._recording.parts
+        return tuple(chunk.head.counts.first_at + parts[number].wall_offset_s for number, chunk in self._chunks(1)
+                     if getattr(chunk.head.counts, _IN_HEAD[kind]))
+
     def search(
         self, text: str, place: Place, given_up: Callable[[], bool] = lambda: False
     ) -> tuple[Place, str] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from math import inf
 from typing import Any
 
 from kdash.probe.build import Source
@@ -25,6 +26,7 @@ from kdash.probe.text import clean
 __all__ = ["PlayClock", "Player"]
 
 _KEYFRAME_AFTER = 150_000  # records applied since the last one
+_NEAR_AFTER, _NEAR_S = 10_000, 10.0  # the same, so long before an instant that was gone back to
 
 
 class PlayClock:
@@ -63,14 +65,16 @@ class Player:
         self._raw = raw
         self._keyframes = Keyframes(content)
         self._told: set[int] = set()
+        self.number = 0
         self.begin(0)
 
     def begin(self, part: int) -> None:
         """To the start of a part."""
         about = self.recording.parts[part].about
+        if part != self.number:
+            self._keyframes.clear()
         self.number = part
         self.part: Part = self.recording.parts[part]
-        self._keyframes.clear()
         clock = PlayClock(self.part.first_at, self.part.wall_offset_s)
         slow_limit_s = about.get("slow_limit_s")
         self._set(Recorder(clock, slow_limit_s=slow_limit_s if isinstance(slow_limit_s, float) else 0.1))
@@ -83,7 +87,11 @@ class Player:
         self._next_chunk = 0
         self._waiting: list[Step] = []
         self._done = 0
-        self._weight = 0
+        self._set_out(self.clock.at)
+
+    def _set_out(self, at: float) -> None:
+        """Nothing is applied since the keyframe of this instant, or the start."""
+        self._weight, self._kept_at, self._near = 0, at, inf
 
     @property
     def at(self) -> float:
@@ -113,10 +121,14 @@ class Player:
         return False
 
     def back(self, at: float) -> None:
-        """Restore what is known of some instant not after `at`; then `forward` leads there."""
+        """Restore what is known of some instant not after `at`; then `forward` leads there.
+
+        Shortly before it a keyframe is kept: who goes back once goes back again, a little further.
+        """
         found = self._keyframes.find(at)
         if found is None:
             self.begin(self.number)
+            self._near = at
             return
         state = found.restore()
         self._set(state["recorder"])
@@ -125,7 +137,9 @@ class Player:
         self._memory.contents.newest, self.present = dict(found.newest), dict(found.present)
         self._memory.strings.strings = list(state["strings"])
         self._memory.links = state["links"]
-        self._waiting, self._weight = [], 0
+        self._waiting = []
+        self._set_out(found.at)
+        self._near = at
 
     @property
     def is_at_end(self) -> bool:
@@ -139,17 +153,30 @@ class Player:
         while self._done >= len(self._waiting):
             if self._next_chunk >= len(self.part.chunks):
                 return None
-            if self._waiting and self._weight > _KEYFRAME_AFTER + 4 * self.recorder.objects.objects:
-                self._keep()
             chunk = self.part.chunks[self._next_chunk]
+            if self._waiting and self._is_time_to_keep(chunk):
+                self._keep()
             self._next_chunk += 1
             self._waiting, self._done = [], 0
             self._read(chunk)
         return self._waiting[self._done]
 
+    def _is_time_to_keep(self, chunk: Chunk) -> bool:
+        """Before `chunk`: whether the last keyframe is far behind."""
+        if chunk.head.counts.last_at >= self._near - _NEAR_S:
+            self._near = inf
+            if self._weight > _NEAR_AFTER:
+                return True
+        return self._weight > _KEYFRAME_AFTER + 4 * self.recorder.objects.objects
+
     def _keep(self) -> None:
-        """A keyframe between two chunks of steps."""
+        """A keyframe between two chunks of steps, unless there is one since the last that was met on this way."""
         self._weight = 0
+        known = self._keyframes.find(self.clock.at)
+        if known is not None and known.at > self._kept_at:
+            self._kept_at = known.at
+            return
+        self._kept_at = self.clock.at
         with self.recorder.lock:
             state = {"recorder": self.recorder, "source": self.source, "next_chunk": self._next_chunk,
                      "strings": self._memory.strings.strings, "links": self._memory.links}

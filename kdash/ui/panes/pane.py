@@ -15,7 +15,7 @@ from kdash.ui.glyphs import UNICODE, Glyphs
 from kdash.ui.spans import Line, Span, fill, fit, line_width, pad, width_of
 from kdash.ui.themes import THEMES, Palette
 
-__all__ = ["Bar", "Pane"]
+__all__ = ["Bar", "Pane", "ScrubBar"]
 
 
 class Lines(Widget):
@@ -61,6 +61,20 @@ class Lines(Widget):
 
 class Bar(Lines):
     """A line without a border: the header, the tabs, the footer, the pipeline strip."""
+
+
+class ScrubBar(Bar):
+    """The line of a replay's time; a click goes there."""
+
+    class Sought(Message):
+        """The mouse pointed at column `x`."""
+
+        def __init__(self, x: int) -> None:
+            super().__init__()
+            self.x = x
+
+    def on_click(self, event: events.Click) -> None:
+        self.post_message(self.Sought(event.x))
 
 
 class Pane(Lines):

@@ -48,6 +48,26 @@ def test_going_back_and_forth_shows_the_same(tmp_path: Path, monkeypatch: pytest
         assert player.present["pods", "dev/web-1"] == content(at - 99)
 
 
+def test_going_back_again_is_a_short_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kdash.probe.recording.player._NEAR_AFTER", 40)
+    monkeypatch.setattr("kdash.probe.recording.player._NEAR_S", 2.0)
+    player = player_on(write(tmp_path / "a"))
+    player.forward(end_of(player))
+    player.back(109.615)
+    assert player.at < 101.0  # from the start
+    player.forward(109.615)
+    there = build(player.recorder, player.source)
+    player.forward(end_of(player))
+    player.back(109.2)
+    assert 106.0 < player.at < 109.0
+    player.forward(109.615)
+    assert build(player.recorder, player.source) == there
+    assert len(player._keyframes._kept) == 1
+    player.back(103.0)
+    player.forward(end_of(player))
+    assert [round(each.at) for each in player._keyframes._kept] == [101, 107]
+
+
 def test_a_file_cut_anywhere_opens_up_to_the_cut(tmp_path: Path) -> None:
     whole = write(tmp_path / "a").read_bytes()
     for cut in range(0, len(whole), 97):

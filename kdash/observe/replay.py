@@ -33,6 +33,7 @@ __all__ = ["SPEEDS", "ReplayObservation", "open_replay"]
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0)
 _TICK_S = 0.05
+_PACE_S = 1.0
 _LATE_S = 0.25  # what cannot be played as fast as was asked for is played as fast as can be, and no leaps are made
 _LINES_AT_ONCE = 2_000
 _SETTLE_S = 0.3  # a watch line tells what became of its event
@@ -62,6 +63,7 @@ class ReplayObservation(Refusals):
         self._speed = 1.0
         self._wish: Place | None = None
         self._stopping = False
+        self._pace = _Pace()
         self._moved = 0
         self._thread = threading.Thread(target=self._run, name="kdash-replay", daemon=True)
         self.stopping = threading.Event()
@@ -109,6 +111,7 @@ class ReplayObservation(Refusals):
             moments.wall(self.place), moments.wall(moments.first), moments.wall(moments.last), self._playing,
             self._speed, None if wish is None else moments.wall(wish),
             self._recording.damage[0] if self._recording.damage else "", self._relists, self._resyncs,
+            self._pace.reached,
         )  # fmt: skip
 
     @property
@@ -257,18 +260,21 @@ class ReplayObservation(Refusals):
         while True:
             with self._condition:
                 if not self._playing and self._wish is None and not self._stopping:
+                    self._pace.begin()
                     self._condition.wait()
                     last = time.monotonic()
                 if self._stopping:
                     return
                 wish, speed, playing = self._wish, self._speed, self._playing
             if wish is not None:
+                self._pace.begin()
                 self._go(wish)
                 last = time.monotonic()
                 continue
             if playing:
                 now = time.monotonic()
                 self._play_on(min(now - last, _LATE_S) * speed)
+                self._pace.look(now, self.place, speed)
                 last = now
             self.stopping.wait(_TICK_S)
 
@@ -311,3 +317,23 @@ class ReplayObservation(Refusals):
         jump()
         self.objects.look_like(before)
 
+
+class _Pace:
+    """How fast a replay really goes, over about a second."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """It stands still, or is sent elsewhere."""
+        self.reached: float | None = None
+        self._since: tuple[float, Place, float] | None = None
+
+    def look(self, now: float, place: Place, speed: float) -> None:
+        """Where it is now."""
+        if self._since is None or self._since[1].part != place.part or self._since[2] != speed:
+            self._since = now, place, speed
+            self.reached = None
+        elif now - self._since[0] >= _PACE_S:
+            self.reached = (place.at - self._since[1].at) / (now - self._since[0])
+            self._since = now, place, speed

@@ -354,6 +354,8 @@ class ReplayView:
     relists: tuple[float, ...] = ()
     """About when a whole state was fetched."""
     resyncs: tuple[float, ...] = ()
+    reached: float | None = None
+    """How many times as fast it really goes; None while that is not known, or paused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,6 +278,24 @@ def test_it_plays_at_its_speed_to_the_end_and_begins_anew(tmp_path: Path, replay
     assert replay.wait(PATIENCE_S)
 
 
+def test_the_pace_that_is_reached_is_told_and_begins_anew_with_each_order() -> None:
+    from kdash.observe.replay import _Pace
+
+    pace = _Pace()
+    told = []
+    for now, part, at, speed in (
+        (10.0, 0, 100.0, 50.0), (10.5, 0, 115.0, 50.0), (11.0, 0, 130.0, 50.0), (11.9, 0, 150.0, 50.0),
+        (12.0, 0, 160.0, 50.0), (12.5, 0, 170.0, 10.0), (13.5, 0, 180.0, 10.0), (14.0, 1, 7.0, 10.0),
+    ):  # fmt: skip
+        pace.look(now, Place(part, at), speed)
+        told.append(pace.reached)
+    assert told == [None, None, 30.0, 30.0, 30.0, None, 10.0, None]
+    pace.look(15.0, Place(1, 17.0), 10.0)
+    assert pace.reached == 10.0
+    pace.begin()
+    assert pace.reached is None
+
+
 def test_a_jump_keeps_filter_order_and_folds(tmp_path: Path, replayed: Any) -> None:
     busy(tmp_path / "a")
     replay = replayed(tmp_path / "a")

@@ -126,6 +126,8 @@ async def test_the_header_tells_where_the_replay_is_and_what_it_was() -> None:
 @pytest.mark.parametrize(("view", "words"), [
     (ReplayView(WALL, WALL, WALL + 10), "paused 0%]"), (ReplayView(WALL, WALL, WALL), "paused 100%]"),
     (ReplayView(WALL, WALL - 10, WALL + 10, goes_to=WALL + 5), "to "),
+    (ReplayView(WALL, WALL - 10, WALL + 10, True, 100.0, reached=54.7), " 55x of 100x 50%]"),
+    (ReplayView(WALL, WALL - 10, WALL + 10, True, 100.0, reached=97.0), " 100x 50%]"),
     (ReplayView(WALL, WALL - 10, WALL + 10, damage="3 bytes"), "file damaged"),
 ])
 async def test_the_header_of_a_replay(view: ReplayView, words: str) -> None:

@@ -17,6 +17,10 @@ _STYLE = {"LIVE": "word", "SYNCING": "warn", "STARTING": "warn", "RETRY": "bad",
           "STOPPED": "bad", "PAUSED": "warn", "REPLAY": "word"}
 
 
+_MUCH = 0.8
+"""Of the speed that was asked for: below, both are shown."""
+
+
 def state_word(snapshot: Snapshot, now: float, paused_events: int | None = None) -> tuple[str, str]:
     """The word in brackets and its style: `[RETRY 8s]`, `[PAUSED +231]`."""
     if paused_events is not None:
@@ -40,11 +44,13 @@ def state_word(snapshot: Snapshot, now: float, paused_events: int | None = None)
 
 
 def replay_words(replay: ReplayView) -> str:
-    """`12:07:02 10x 42%`: where the playhead is, how fast it goes (`paused`, `goes to 12:09:00`), how far it is."""
+    """`12:07:02 10x 42%`: where the playhead is, how fast it goes (`60x of 100x`, `paused`, `to 12:09:00`), how far."""
     clock = time.strftime("%H:%M:%S", time.localtime(replay.at))
     length = replay.last_at - replay.first_at
     share = 100 if length <= 0 else int(100 * min(1.0, (replay.at - replay.first_at) / length))
     pace = f"{replay.speed:g}x" if replay.playing else "paused"
+    if replay.playing and replay.reached is not None and replay.reached < _MUCH * replay.speed:
+        pace = f"{replay.reached:.0f}x of {pace}"
     if replay.goes_to is not None:
         pace = time.strftime("to %H:%M:%S", time.localtime(replay.goes_to))
     return f"{clock} {pace} {share}%"

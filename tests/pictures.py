@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from kdash.observe.door import UiOptions
+from kdash.observe.door import Observation, UiOptions
 from kdash.observe.handlers import default_handlers, parse_handler
-from kdash.observe.live import Wanted
+from kdash.observe.live import LiveObservation, Wanted
 from kdash.observe.opening import DEMO_RESYNC_S, open_demo
+from kdash.observe.replay import open_replay
 from kdash.probe.snapshot import Snapshot
 from kdash.ui.app import KdashApp
 
@@ -35,6 +37,10 @@ class Picture:
     wait_s: float = 0.5
     handlers: tuple[str, ...] = ()
     """As `--handler`; the demo's own when there are none."""
+    rate: float | None = None
+    """Changes a second; the scenario's own when None."""
+    replayed: bool = False
+    """Of a recording of `after_s` seconds."""
 
 
 _OWN = ("audit", "mine=tests.e2e.handlers_example:on_pod,slow=50ms")
@@ -44,10 +50,12 @@ PICTURES = (
     Picture("demo-200x60", (200, 60), ("down", "down", "down")),
     Picture("resync-wave", (120, 40), ("r",), wait_s=0.3),
     Picture("relist", (120, 40), ("R",), wait_s=2.5),
-    Picture("slow-handler", (120, 40), ("5", "5"), after_s=20.0, handlers=_OWN),
+    Picture("slow-handler", (120, 40), ("5", "5"), after_s=20.0, handlers=_OWN, rate=20.0),
     Picture("held", (120, 40), ("s", "n"), wait_s=4.0),
-    Picture("advice", (120, 40), ("a",), after_s=20.0, handlers=_OWN, wait_s=1.5),
+    Picture("advice", (120, 40), ("a",), after_s=20.0, handlers=_OWN, wait_s=1.5, rate=20.0),
     Picture("history", (120, 40), ("down", "down", "down", "v"), after_s=20.0),
+    Picture("replay", (120, 40), ("down", "down", "down", "left_parenthesis", "left_curly_bracket"), after_s=32.0,
+            wait_s=3.0, replayed=True),
     Picture("light", (120, 40), theme="kdash-light"),
     Picture("mono", (120, 40), theme="mono"),
     Picture("help", (120, 40), ("question_mark",)),
@@ -58,19 +66,45 @@ async def take(picture: Picture, folder: Path) -> Path:
     """Run one dashboard and write its picture."""
     handlers = tuple(map(parse_handler, picture.handlers)) or default_handlers(demo=True)
     wanted = Wanted(resync_s=DEMO_RESYNC_S, all_namespaces=True, seed=SEED, handlers=handlers)
-    observation = open_demo(wanted, scenario=picture.scenario, seed=SEED)
-    app = KdashApp(observation, UiOptions(theme=picture.theme, ascii=False))
+    demo = open_demo(wanted, scenario=picture.scenario, seed=SEED, rate=picture.rate)
+    observation: Observation = demo
+    with TemporaryDirectory() as there:
+        if picture.replayed:
+            observation = await _recorded(demo, str(Path(there, "incident.rec")), picture.after_s)
+        app = KdashApp(observation, UiOptions(theme=picture.theme, ascii=False))
+        try:
+            async with app.run_test(size=picture.size, notifications=True) as pilot:
+                if not picture.replayed:
+                    await _until(observation.snapshot, _is_live)
+                    await asyncio.sleep(picture.after_s)
+                await pilot.press(*picture.keys)
+                await asyncio.sleep(picture.wait_s)
+                path = folder / f"{picture.name}.svg"
+                title = "kdash replay" if picture.replayed else "kdash demo"
+                path.write_text(app.export_screenshot(title=title), encoding="utf-8")
+        finally:
+            observation.stop()
+    return path
+
+
+async def _recorded(observation: LiveObservation, path: str, for_s: float) -> Observation:
+    """A replay of so many seconds with a relist in their middle, standing at the end."""
+    observation.recordings.begin(path)
+    observation.start()
     try:
-        async with app.run_test(size=picture.size, notifications=True) as pilot:
-            await _until(observation.snapshot, lambda seen: seen.state.word == "LIVE")
-            await asyncio.sleep(picture.after_s)
-            await pilot.press(*picture.keys)
-            await asyncio.sleep(picture.wait_s)
-            path = folder / f"{picture.name}.svg"
-            path.write_text(app.export_screenshot(title="kdash demo"), encoding="utf-8")
+        await _until(observation.snapshot, _is_live)
+        await asyncio.sleep(for_s / 2)
+        observation.relist()
+        await asyncio.sleep(for_s / 2)
     finally:
         observation.stop()
-    return path
+    replay = open_replay(path, playing=False)
+    replay.go(replay.view().last_at)
+    return replay
+
+
+def _is_live(seen: Snapshot) -> bool:
+    return seen.state.word == "LIVE"
 
 
 async def _until(snapshot: Callable[[], Snapshot], test: Callable[[Snapshot], bool], timeout_s: float = 30.0) -> None:

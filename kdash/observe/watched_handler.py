@@ -184,8 +184,8 @@ def _described(pairs: Sequence[tuple[FrameType, int]]) -> tuple[Frame, ...]:
 
 @lru_cache(1024)
 def _is_own(file: str) -> bool:
-    """Neither installed nor of the standard library nor made up (`<frozen …>`)."""
-    if file.startswith("<") or "site-packages" in file or "dist-packages" in file:
+    """Neither installed nor kdash's nor of the standard library nor made up (`<frozen …>`)."""
+    if file.startswith(("<", _KDASH)) or "site-packages" in file or "dist-packages" in file:
         return False
     return not file.startswith((sys.base_prefix + "/lib", threading.__file__.rpartition("/")[0]))
 

@@ -42,6 +42,8 @@ class Limits:
     no_bookmark_s: float = 130.0
     """Age of a watch without a bookmark; a server sends one a minute."""
     backlog_bytes: int = 64 << 20
+    errors_s: float = 60.0
+    """Age of an exception that still counts."""
 
 
 def advise(picture: Snapshot, limits: Limits | None = None) -> tuple[AdviceView, ...]:
@@ -67,7 +69,9 @@ def never_drains(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
         )
         yield AdviceView(
             "never-drains", PROBLEM, _who(handler), "the handler never catches up: its backlog grows", figures,
-            f"{_WORK_QUEUE}.{_where(handler)}",
+            "stop its exceptions first: it is not busy, it pauses after each"
+            if _raises(handler, picture, limits) and handler.busy < limits.busy
+            else f"{_WORK_QUEUE}.{_where(handler)}",
         )
 
 
@@ -160,6 +164,22 @@ def _rounded(hand: ResyncHand) -> float:
     if hand.check_s <= 0:
         return hand.effective_s
     return math.ceil(hand.effective_s / hand.check_s - 1e-6) * hand.check_s
+
+
+def raises(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """Each exception skips a notification, and the next one comes a second later."""
+    for handler in picture.handlers:
+        if _raises(handler, picture, limits):
+            yield AdviceView(
+                "handler-raises", PROBLEM, _who(handler), "the handler raises exceptions",
+                f"{plural(handler.errors, 'exception')}; each skipped its notification, and the next one came a "
+                f"second later; last: {handler.last_error}",
+                "catch the exception in the handler, put the key into a work queue and try again from there",
+            )  # fmt: skip
+
+
+def _raises(handler: HandlerView, picture: Snapshot, limits: Limits) -> bool:
+    return handler.last_error_at is not None and picture.mono - handler.last_error_at < limits.errors_s
 
 
 def never_syncs(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
@@ -276,6 +296,6 @@ def matches_nothing(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
 
 
 _RULES: tuple[Callable[[Snapshot, Limits], Iterator[AdviceView]], ...] = (
-    never_drains, slow_calls, resync_longer_than_period, never_syncs, tombstones, lost_versions, relist_loop,
+    never_drains, slow_calls, raises, resync_longer_than_period, never_syncs, tombstones, lost_versions, relist_loop,
     cut_watches, backlog_memory, no_bookmarks, period_changed, matches_nothing,
 )  # fmt: skip

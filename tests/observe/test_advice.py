@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,20 @@ def test_a_handler_that_raises_in_initial_adds(own: Callable[[str, str], Handler
         assert advice.subject == "handler mine of pods" and "ValueError: no" in advice.figures
 
 
+def test_a_handler_that_raises_again_and_again(own: Callable[[str, str], HandlerSpec]) -> None:
+    spec = own("raises_often", "def Handler(event):\n    if event.type == 'update':\n        raise ValueError('no')\n")
+    with calm(handlers=(AUDIT, spec)) as (observation, server):
+        shows(observation, synced)
+        for namespace, name in some_pods(server):
+            touch(server, namespace, name)
+        advice = advised(observation, "handler-raises")
+        assert advice.subject == "handler mine of pods" and "ValueError: no" in advice.figures
+        grows = replace(observation.snapshot().handlers[1], pending=500, growth_per_s=9.0, pending_history=GROWS)
+        picture = replace(observation.snapshot(), handlers=(grows,))
+        assert [each.todo[:26] for each in advise(picture) if each.rule == "never-drains"] == [
+            "stop its exceptions first:"]
+
+
 def test_tombstones_taken_for_objects(own: Callable[[str, str], HandlerSpec]) -> None:
     spec = own("no_tombstones", "class Handler:\n    def on_delete(self, obj):\n        print(obj.name, file=None)\n")
     with calm(handlers=(AUDIT, spec)) as (observation, server):
@@ -269,6 +284,7 @@ NEAR = {
     "a period that fits the tick": Snapshot(resync=ResyncView(hands=(hand(),))),
     "a handler without resync": Snapshot(resync=ResyncView(hands=(hand(asked_s=0.0, effective_s=0.0),))),
     "errors after the sync": Snapshot(handlers=(handler(errors=5, synced=True, initial_errors=0),)),
+    "errors of long ago": Snapshot(mono=1000.0, handlers=(handler(errors=5, synced=True, last_error_at=900.0),)),
     "old relists": Snapshot(mono=10_000.0, informers=(informer(relists_at=(1.0, 2.0, 3.0, 4.0)),)),
     "watches that end in time": Snapshot(informers=(informer(watch_ends=((350.0, 360.0),) * 5),)),
     "watches that end at any time": Snapshot(

@@ -294,3 +294,24 @@ def test_computing_and_waiting_are_told_apart(folder: Path) -> None:
         assert "time.sleep(0.3)" in sleeps.doing
         assert "works.py" in computes.doing
         assert sleeps.stack and sleeps.stack[-1].function == "on_event"
+
+
+CALLS_KDASH = """
+import threading
+from kdash.informer.clock import SystemClock
+def on_event(event):
+    condition = threading.Condition()
+    with condition:
+        SystemClock().wait(condition, 0.3)
+"""
+
+
+def test_a_call_into_kdash_is_found_at_the_users_line(folder: Path) -> None:
+    write(folder, "calls_kdash", CALLS_KDASH)
+    source = FakeSource()
+    with observing(FakeClient(source), handlers=(parse_handler("mine=calls_kdash:on_event,slow=50ms"),)) as observation:
+        shows(observation, synced)
+        source.add("a")
+        picture = shows(observation, lambda p: p.handlers[0].hot_lines)
+        frame = picture.handlers[0].hot_lines[0].frame
+        assert (frame.file, frame.line, frame.text) == ("calls_kdash.py", 7, "SystemClock().wait(condition, 0.3)")

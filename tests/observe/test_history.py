@@ -195,6 +195,16 @@ def test_of_a_storm_the_last_of_each_moment_are_kept_and_all_of_anything_less(co
     assert told == {key: new.resource_version for _, _, _, key, new, _ in taken}
 
 
+def test_of_what_a_storm_left_out_secrets_have_no_values() -> None:
+    secret = KubeObject.from_dict({"kind": "Secret", "metadata": {"name": "db"}, "data": {"password": "aHVudGVyMg=="}})
+    storm = [(n, "secrets", "Updated", f"default/{n % 300}", secret, secret) for n in range(900)]
+    told = contents_of(left_out(storm).values())
+    assert len(told) == 200
+    assert all(obj is not None and "data" not in obj.to_dict() for _, _, obj in told)
+    gone = [(0, "secrets", "Deleted", "default/db", secret, secret)]
+    assert contents_of(gone) == [("secrets", "default/db", None)]
+
+
 def test_more_than_the_budget_forgets_the_oldest_versions_of_all_objects() -> None:
     history = HistoryTopic(PathTopic(), budget=20_000)
     for number in range(200):

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 from kdash.informer.errors import InformerError
 from kdash.observe.door import Outcome
 from kdash.observe.parse import BadValue
-from kdash.observe.versions import VersionFeed, VersionPacker, as_versions, changes_between, left_out, readable
+from kdash.observe.versions import (
+    VersionFeed,
+    VersionPacker,
+    as_versions,
+    changes_between,
+    history_of,
+    left_out,
+    version_content,
+)  # fmt: skip
 from kdash.observe.watched_handler import StackSampler
 from kdash.probe.advice import advise
 from kdash.probe.objects import ObjectRef
@@ -217,22 +225,10 @@ class Microscope:
     # history and advice ----------------------------------------------------------------------------------
 
     def history(self, ref: ObjectRef) -> tuple[VersionView, ...]:
-        recorder = self._observation.recorder
-        with recorder.lock:
-            versions = tuple(version.view() for version in recorder.history.of(ref.informer, ref.key))
-        row = recorder.objects.get(ref)
-        if versions or row is None:
-            return versions
-        return (VersionView(1, clean(row.resource_version), "Replaced", "cache", row.changed_at, row.size),)
+        return history_of(self._observation.recorder, ref)
 
     def version(self, ref: ObjectRef, number: int) -> Mapping[str, Any] | None:
-        recorder = self._observation.recorder
-        with recorder.lock:
-            known = bool(recorder.history.of(ref.informer, ref.key))
-            content = recorder.history.content(ref.informer, ref.key, number)
-        if not known and number == 1:
-            return self._observation.read_object(ref)
-        return readable(content)
+        return version_content(self._observation.recorder, ref, number, self._observation.read_object)
 
     def changes(self, ref: ObjectRef, old: int, new: int) -> tuple[ChangeView, ...]:
         before, after = self.version(ref, old), self.version(ref, new)

@@ -18,7 +18,7 @@ from kdash.informer.objects import KubeObject
 from kdash.observe.door import Outcome
 from kdash.observe.refusals import Refusals
 from kdash.observe.summary import summary_of
-from kdash.observe.versions import VersionPacker, changes_between, readable
+from kdash.observe.versions import VersionPacker, changes_between, history_of, readable, version_content
 from kdash.probe.advice import advise
 from kdash.probe.build import build
 from kdash.probe.events import EventLine, EventLog
@@ -155,20 +155,10 @@ class ReplayObservation(Refusals):
         return "" if content is None else summary_of(content.to_dict())
 
     def history(self, ref: ObjectRef) -> tuple[VersionView, ...]:
-        recorder = self._player.recorder
-        with recorder.lock:
-            versions = tuple(version.view() for version in recorder.history.of(ref.informer, ref.key))
-        row = recorder.objects.get(ref)
-        if versions or row is None:
-            return versions
-        return (VersionView(1, clean(row.resource_version), "Replaced", "cache", row.changed_at, row.size),)
+        return history_of(self._player.recorder, ref)
 
     def version(self, ref: ObjectRef, number: int) -> Mapping[str, Any] | None:
-        recorder = self._player.recorder
-        with recorder.lock:
-            known = bool(recorder.history.of(ref.informer, ref.key))
-            content = recorder.history.content(ref.informer, ref.key, number)
-        return self.read_object(ref) if not known and number == 1 else readable(content)
+        return version_content(self._player.recorder, ref, number, self.read_object)
 
     def changes(self, ref: ObjectRef, old: int, new: int) -> tuple[ChangeView, ...]:
         before, after = self.version(ref, old), self.version(ref, new)

@@ -8,7 +8,7 @@ nothing else of them ever enters a history. An unchanged relisted object is no v
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -19,11 +19,13 @@ from kdash.informer.packing import Packer
 from kdash.informer.queue.protocol import DeletedFinalStateUnknown
 from kdash.observe.redact import HIDDEN, LAST_APPLIED
 from kdash.probe.history import VersionFed
+from kdash.probe.objects import ObjectRef
 from kdash.probe.paths import PathTopic
-from kdash.probe.snapshot import ChangeView
-from kdash.probe.text import shorten
+from kdash.probe.recorder import Recorder
+from kdash.probe.snapshot import ChangeView, VersionView
+from kdash.probe.text import clean, shorten
 
-__all__ = ["VersionFeed", "VersionPacker", "changes_between", "readable"]
+__all__ = ["VersionFeed", "VersionPacker", "changes_between", "history_of", "readable", "version_content"]
 
 _WAITING_MAX = 1 << 16
 _AT_ONCE, _IN_A_STORM = 500, 100  # twenty times a second
@@ -127,6 +129,26 @@ class VersionPacker:
                 samples.clear()
         packed = content.packed(packer)
         return packed, packed.stored_size
+
+
+def history_of(recorder: Recorder, ref: ObjectRef) -> tuple[VersionView, ...]:
+    """The versions of an object, oldest first; what never changed has the one that the cache holds."""
+    with recorder.lock:
+        versions = tuple(version.view() for version in recorder.history.of(ref.informer, ref.key))
+    row = recorder.objects.get(ref)
+    if versions or row is None:
+        return versions
+    return (VersionView(1, clean(row.resource_version), "Replaced", "cache", row.changed_at, row.size),)
+
+
+def version_content(
+    recorder: Recorder, ref: ObjectRef, number: int, read: Callable[[ObjectRef], Mapping[str, Any] | None]
+) -> Mapping[str, Any] | None:
+    """What a version held, decoded; `read` reads what the cache holds."""
+    with recorder.lock:
+        known = bool(recorder.history.of(ref.informer, ref.key))
+        content = recorder.history.content(ref.informer, ref.key, number)
+    return read(ref) if not known and number == 1 else readable(content)
 
 
 def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[ChangeView, ...]:

@@ -27,6 +27,7 @@ _FOOTER_HELD = ("step", "release", "resync", "rewatch", "relist", "filter", "pau
 _FOOTER_REPLAY = ("pause", "newer", "next_resync", "next_relist", "faster", "filter", "zoom", "explain", "help",
                   "palette", "quit")
 _FIRST_TO_GO = ("explain", "zoom", "rewatch", "hold", "pause")
+_FIRST_TO_GO_REPLAY = ("explain", "zoom", "filter", "next_relist")
 
 
 def keys_of(action: Action) -> str:
@@ -81,8 +82,9 @@ def footer_line(
         by_id["pause"] = replace(by_id["pause"], label="pause")
     names = _FOOTER_REPLAY if "faster" in by_id else _FOOTER_HELD if held else _FOOTER
     hints = [by_id[name] for name in names if name in by_id and by_id[name].keys]
+    first_to_go = _FIRST_TO_GO_REPLAY if names is _FOOTER_REPLAY else _FIRST_TO_GO
     while hints and sum(len(_hint(action)) + 2 for action in hints) > width:
-        hints.remove(next((each for name in _FIRST_TO_GO for each in hints if each.id == name), hints[-1]))
+        hints.remove(next((each for name in first_to_go for each in hints if each.id == name), hints[-1]))
     out: list[Span] = []
     for action in hints:
         out += [(f" {glyphs.plain(_key(action))}", "key"), (f" {action.label}{' ' * (width >= 100)}", "dim")]

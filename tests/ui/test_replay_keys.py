@@ -121,6 +121,8 @@ async def test_the_header_tells_where_the_replay_is_and_what_it_was() -> None:
         spy.picture = replace(REPLAY, replay=ReplayView(WALL, WALL - 100, WALL + 300))
         app.draw()
         assert " p play" in footer(app)
+    async with dashboard(spy, size=(60, 20)) as (app, _):
+        assert " p play" in footer(app) and " q quit" in footer(app)
 
 
 @pytest.mark.parametrize(("view", "words"), [

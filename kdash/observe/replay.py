@@ -16,6 +16,7 @@ from typing import Any
 
 from kdash.informer.objects import KubeObject
 from kdash.observe.door import Outcome
+from kdash.observe.redact import HIDDEN
 from kdash.observe.refusals import Refusals
 from kdash.observe.summary import summary_of
 from kdash.observe.versions import VersionPacker, changes_between, history_of, readable, version_content
@@ -152,7 +153,9 @@ class ReplayObservation(Refusals):
 
     def summary(self, ref: ObjectRef) -> str:
         content = self._cached(ref)
-        return "" if content is None else summary_of(content.to_dict())
+        if content is None:
+            return ""
+        return HIDDEN if content.kind == "Secret" else summary_of(content.to_dict())  # its keys were not recorded
 
     def history(self, ref: ObjectRef) -> tuple[VersionView, ...]:
         return history_of(self._player.recorder, ref)

@@ -153,6 +153,7 @@ def test_values_of_secrets_are_not_in_the_file(tmp_path: Path, replayed: Any) ->
     there(replay, replay._moments.last)
     shown = replay.read_object(ref)
     assert shown is not None and shown["metadata"]["name"] == "db" and shown["data"] == "‹hidden›"
+    assert replay.summary(ref) == "‹hidden›"
     told = b"".join(everything_in(tmp_path / "a"))
     assert b"default/db" in told or b"db" in told
     for secret in (b"aHVudGVyMg", b"hunter2", b"hunter3"):

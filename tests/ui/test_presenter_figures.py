@@ -94,6 +94,16 @@ def test_the_strip_names_handlers_in_trouble_before_the_others() -> None:
     assert all(line_width(pipeline_strip(context(width=width))) <= width for width in range(60, 100))
 
 
+def test_handlers_of_several_informers_are_told_apart_everywhere() -> None:
+    others = tuple(replace(handler, informer="secrets") for handler in LIVE.handlers[:1])
+    two = replace(LIVE, handlers=(LIVE.handlers[0], *others))
+    for lines in (
+        handlers_lines(Context(two, UNICODE, 90, 12)), pipeline_lines(Context(two, UNICODE, 196, 8)),
+        pipeline_strip(Context(two, UNICODE, 120, 1)),
+    ):  # fmt: skip
+        assert "audit/pods" in text_of(lines) and "audit/secrets" in text_of(lines)
+
+
 @pytest.mark.parametrize("width", range(34, 130, 5))
 def test_no_figure_of_a_handler_is_ever_cut(width: int) -> None:
     lines = handlers_lines(Context(MANY, UNICODE, width, 12))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdash.probe.snapshot import Snapshot
-from kdash.probe.text import duration
+from kdash.probe.text import clean, duration
 from kdash.ui.glyphs import Glyphs
 from kdash.ui.spans import width_of
 
@@ -32,6 +32,12 @@ class Context:
     """Lines of the event log that came since the reader paused the display; None: not paused."""
     motion: bool = True
     """False: nothing moves but numbers (`--reduced-motion`)."""
+
+    def handler_names(self) -> list[str]:
+        """The handlers' names, with their informer where there are several of them."""
+        handlers = self.snapshot.handlers
+        several = len({handler.informer for handler in handlers}) > 1
+        return [clean(each.name) + (f"/{clean(each.informer)}" if several else "") for each in handlers]
 
 
 def rate(value: float) -> str:

@@ -28,13 +28,14 @@ def handlers_lines(context: Context) -> list[Line]:
     if not handlers:
         synced = snapshot.informers and all(informer.synced for informer in snapshot.informers)
         return [line(("no handlers" if synced else "waiting for sync", "dim"))]
-    several = len({handler.informer for handler in handlers}) > 1
-    layout = _Columns(context.width, handlers, several)
+    names = context.handler_names()
+    layout = _Columns(context.width, handlers, names)
     out: list[Line] = [layout.head()]
     room = max(1, context.height - 2)
     shown = handlers[:room] if len(handlers) <= room else handlers[: room - 1]
     selected = clean(context.selected_handler)
-    out += [layout.row(handler, selected == clean(handler.name)) for handler in shown]
+    for handler, name in zip(shown, names, strict=False):
+        out.append(layout.row(handler, name, selected == clean(handler.name)))
     if len(handlers) > len(shown):
         out.append(line((f"{len(handlers) - len(shown)} more: press 5 twice", "dim")))
     slowest = max(handlers, key=lambda handler: (bool(handler.last_error), handler.pending, handler.p99_s))
@@ -52,9 +53,8 @@ def _pending(handler: HandlerView) -> str:
 class _Columns:
     """Which columns fit: numbers are never cut, so a column that lacks room goes as a whole."""
 
-    def __init__(self, width: int, handlers: Sequence[HandlerView], several: bool) -> None:
-        self.several = several
-        self.name = max(5, *(width_of(self._name(handler)) for handler in handlers))
+    def __init__(self, width: int, handlers: Sequence[HandlerView], names: Sequence[str]) -> None:
+        self.name = max(5, *map(width_of, names))
         self.seen = max(16, *(len(_seen(handler)) for handler in handlers))
         self.pending = max(5, *(len(_pending(handler)) for handler in handlers))
         self.run = 6 if width >= 44 else 5
@@ -69,14 +69,11 @@ class _Columns:
         left -= self.wait * 8
         self.name = max(5, min(self.name, min(self.name, 8) + left))
 
-    def _name(self, handler: HandlerView) -> str:
-        return clean(handler.name) + (f"/{clean(handler.informer)}" if self.several else "")
-
     def head(self) -> Line:
         titles = ("calls", "add/upd/del/sync", "p50", "p95", "p99", "max", "wait", "pend", "busy", "")
         return self._cells("name", titles, "dim", "dim")
 
-    def row(self, handler: HandlerView, selected: bool) -> Line:
+    def row(self, handler: HandlerView, name: str, selected: bool) -> Line:
         mark = "ERR" if handler.last_error else "SLOW" if handler.slow else ""
         values = (
             count(handler.calls), _seen(handler), self._time(handler.p50_s, handler.calls),
@@ -85,7 +82,7 @@ class _Columns:
             _pending(handler), f"{min(handler.busy, 1):.0%}", mark,
         )
         held_up = "warn" if handler.slow or handler.pending else ""
-        return self._cells(self._name(handler), values, "cursor" if selected else "bold", held_up)
+        return self._cells(name, values, "cursor" if selected else "bold", held_up)
 
     def _time(self, seconds: float, counted: int) -> str:
         text = latency(seconds, counted)

@@ -56,14 +56,14 @@ def pipeline_strip(context: Context) -> Line:
 
 def _strip_handlers(context: Context, room: int) -> list[Span]:
     """As many handlers as fit, those with trouble first; the others are counted."""
-    handlers = context.snapshot.handlers
+    handlers, names = context.snapshot.handlers, context.handler_names()
     joint = f" {context.glyphs.box.vertical} "
     order = sorted(range(len(handlers)), key=lambda at: (_handler_state(handlers[at])[0] == "ok", at))
     texts: dict[int, Span] = {}
     for at in order:
         state, style = _handler_state(handlers[at])
         behind = f" {_pending(handlers[at])}" if handlers[at].pending else ""
-        span = (f"{clean(handlers[at].name)}{behind} {state}", style)
+        span = (f"{names[at]}{behind} {state}", style)
         spare = 9 if len(texts) + 1 < len(handlers) else 0
         if width_of(span[0]) + (len(joint) if texts else 0) + spare > room:
             break
@@ -205,8 +205,8 @@ def _handlers(context: Context, width: int) -> tuple[str, list[list[Span]]]:
     glyphs, handlers = context.glyphs, context.snapshot.handlers
     if not handlers:
         return "Handlers", [[("waiting for sync", "dim")]]
-    shown = handlers[:4]
-    name_width = min(width - 22, max(8, *(width_of(clean(handler.name)) for handler in shown)))
+    shown, names = handlers[:4], context.handler_names()[:4]
+    name_width = min(width - 22, max(8, *map(width_of, names)))
     several = f"Handlers ({len(handlers)})"
     head = f"{pad(several if len(several) <= name_width + 3 else 'Handlers', name_width + 3)}  pend    p99"
     most = max(handler.pending for handler in handlers)
@@ -219,7 +219,7 @@ def _handlers(context: Context, width: int) -> tuple[str, list[list[Span]]]:
             break
         state, style = _handler_state(handler)
         p99 = latency(handler.p99_s, handler.calls)
-        row: list[Span] = [(f"{mark}{glyphs.line} ", "stage"), (pad(clean(handler.name), name_width), "bold"),
+        row: list[Span] = [(f"{mark}{glyphs.line} ", "stage"), (pad(names[index], name_width), "bold"),
                            (f"{_pending(handler):>6} {p99:>6} ", ""), (f"{state:<5}", style)]
         if gauge >= 10 and most:
             filled = round(handler.pending / most * (gauge - 2))

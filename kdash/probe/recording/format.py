@@ -110,12 +110,23 @@ def check_file_head(data: bytes, name: str) -> None:
 
 def pack_chunk(kind: bytes, payload: object, counts: Counts, quick: bool = False) -> bytes:
     """One chunk, ready to be appended; `quick`: time is dearer than bytes."""
-    raw = msgspec.msgpack.encode(payload)
+    try:
+        raw = msgspec.msgpack.encode(payload)
+    except UnicodeEncodeError:  # half a surrogate pair, as in a file name that is no UTF-8
+        raw = msgspec.msgpack.encode(_encodable(payload))
     return _chunk(kind, _compress(raw, quick), len(raw), counts)
 
 
 def _compress(raw: bytes, quick: bool) -> bytes:
     return zstandard.ZstdCompressor(level=_level(quick), write_checksum=True).compress(raw)
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(each) for key, each in value.items()}
+    return [_encodable(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _level(quick: bool) -> int:

@@ -63,9 +63,13 @@ class Journal:
             records, calm, moment = what
             self.records += moment.records
             if not calm and (self._storm or self.records > _STORM):
-                self._encoder.encode_into(records, self._buffer)
-                self._steps.append(("T", at, Rows(bytes(self._buffer), moment)))
-                return
+                try:
+                    self._encoder.encode_into(records, self._buffer)
+                except UnicodeEncodeError:  # see `pack_chunk`
+                    pass
+                else:
+                    self._steps.append(("T", at, Rows(bytes(self._buffer), moment)))
+                    return
         elif kind == "c":
             if self._storm:
                 self._left_out.update(what[0])

@@ -201,6 +201,21 @@ def test_a_storm_is_written_as_rows_and_comes_back(tmp_path: Path, monkeypatch: 
     assert player.present["pods", "dev/web-2"] == content(5) and not player.recording.damage
 
 
+@pytest.mark.parametrize("storm", [False, True])
+def test_half_a_surrogate_pair_does_not_end_a_recording(
+    storm: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kdash.probe.recording.journal._STORM", 10 if storm else 1000)
+    seconds = [second(number, calm=False) for number in range(3)]
+    kind, at, records, calm, moment = seconds[1][0]
+    records.append((9999, at, "reflector.state", "pods", 7, 1, "half \udc80"))
+    seconds[1][0] = (kind, at, records, calm, moment._replace(records=len(records)))
+    player = player_on(write(tmp_path / "a", seconds))
+    player.forward(end_of(player))
+    assert build(player.recorder, player.source).pipeline.watch_total == 12
+    assert player.recorder.informers.of("pods").state == "half ?" and not player.recording.damage
+
+
 def test_of_what_the_caches_hold_in_a_storm_the_last_state_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:

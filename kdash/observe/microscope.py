@@ -20,7 +20,7 @@ from kdash.observe.versions import (
     history_of,
     left_out,
     version_content,
-)  # fmt: skip
+)
 from kdash.observe.watched_handler import StackSampler
 from kdash.probe.advice import advise
 from kdash.probe.objects import ObjectRef

@@ -83,7 +83,7 @@ def replay(path: str, at: str | None, speed: float, paused: bool, **values: Any)
     p plays and pauses, < and > change the speed, [ ] go by events, { } by resyncs, ( ) by relists, `:at 12:07:55` to a
     time, `:find web` to the next event of such an object.
     """
-    observation = open_file(path, playing=not paused)
+    observation = open_file(path, playing=not paused, read_ahead=True)
     observation.set_speed(speed)
     if at is not None:
         observation.go(place_in(observation, at, "--at"))

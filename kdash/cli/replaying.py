@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["open_file", "place_in", "refuse_with"]
 
 
-def open_file(path: str, *, playing: bool = False) -> ReplayObservation:
+def open_file(path: str, *, playing: bool = False, read_ahead: bool = False) -> ReplayObservation:
     """Raises `CommandFailed` when it is no recording; what of it is damaged goes to stderr."""
     from kdash.observe.replay import open_replay
 
     try:
-        observation = open_replay(path, playing=playing)
+        observation = open_replay(path, playing=playing, read_ahead=read_ahead)
     except BadRecording as error:
         raise CommandFailed(str(error)) from None
     for sentence in observation.damage:

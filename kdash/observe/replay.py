@@ -16,6 +16,7 @@ from typing import Any
 
 from kdash.informer.objects import KubeObject
 from kdash.observe.door import Outcome
+from kdash.observe.read_ahead import ReadAhead
 from kdash.observe.redact import HIDDEN
 from kdash.observe.refusals import Refusals
 from kdash.observe.summary import summary_of
@@ -24,6 +25,7 @@ from kdash.probe.advice import advise
 from kdash.probe.build import build
 from kdash.probe.events import EventLine, EventLog
 from kdash.probe.objects import ObjectIndex, ObjectRef
+from kdash.probe.recording.keyframes import Keyframes
 from kdash.probe.recording.moments import Moments, Place
 from kdash.probe.recording.player import Player
 from kdash.probe.recording.reader import Recording, open_recording
@@ -34,6 +36,7 @@ __all__ = ["SPEEDS", "ReplayObservation", "open_replay"]
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0)
 _TICK_S = 0.05
+_SLOW = 5.0  # speeds that leave the machine time to read ahead
 _PACE_S = 1.0
 _LATE_S = 0.25  # what cannot be played as fast as was asked for is played as fast as can be, and no leaps are made
 _LINES_AT_ONCE = 2_000
@@ -41,9 +44,12 @@ _SETTLE_S = 0.3  # a watch line tells what became of its event
 _AT_ONCE = 20_000  # records between two looks at whether somebody wants to go elsewhere
 
 
-def open_replay(path: str, *, playing: bool = True) -> ReplayObservation:
-    """Raises `BadRecording` with one sentence when there is nothing to replay."""
-    return ReplayObservation(open_recording(path), playing=playing)
+def open_replay(path: str, *, playing: bool = True, read_ahead: bool = False) -> ReplayObservation:
+    """Raises `BadRecording` with one sentence when there is nothing to replay.
+
+    `read_ahead`: while nobody waits for anything else, so that jumps are short once it is done.
+    """
+    return ReplayObservation(open_recording(path), playing=playing, read_ahead=read_ahead)
 
 
 class ReplayObservation(Refusals):
@@ -53,10 +59,10 @@ class ReplayObservation(Refusals):
     is_replay = True
     failure = None
 
-    def __init__(self, recording: Recording, *, playing: bool = True) -> None:
+    def __init__(self, recording: Recording, *, playing: bool = True, read_ahead: bool = False) -> None:
         self._recording = recording
         self._packer = VersionPacker()
-        self._player = Player(recording, self._content, KubeObject.to_json, KubeObject, self._packer.pack)
+        self._player = self._make_player(None, 0)
         self._moments = Moments(recording)
         self._relists, self._resyncs = map(self._moments.seconds_with, ("relist", "resync"))
         self._condition = threading.Condition()  # guards the four that follow
@@ -66,9 +72,17 @@ class ReplayObservation(Refusals):
         self._stopping = False
         self._pace = _Pace()
         self._moved = 0
-        self._thread = threading.Thread(target=self._run, name="kdash-replay", daemon=True)
         self.stopping = threading.Event()
         self._player.forward(self._player.part.first_at)
+        self.reader = ReadAhead(lambda part: self._make_player(self._player.keyframes, part),
+                                lambda: self._player.number, self._is_busy, self.stopping)
+        self._threads = [threading.Thread(target=self._run, name="kdash-replay", daemon=True)]
+        if read_ahead:
+            self._threads.append(threading.Thread(target=self.reader.run, name="kdash-read-ahead", daemon=True))
+
+    def _make_player(self, keyframes: Keyframes | None, part: int) -> Player:
+        pack = self._packer.pack
+        return Player(self._recording, self._content, KubeObject.to_json, KubeObject, pack, keyframes, part)
 
     # the door --------------------------------------------------------------------------------------------
 
@@ -81,15 +95,18 @@ class ReplayObservation(Refusals):
         return self._player.recorder.events
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, timeout_s: float = 1.0) -> None:
         self.stopping.set()
         with self._condition:
             self._stopping = True
             self._condition.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
+        until = time.monotonic() + timeout_s
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(max(0.0, until - time.monotonic()))
 
     def now(self) -> float:
         return time.monotonic()
@@ -276,8 +293,7 @@ class ReplayObservation(Refusals):
         number, at = wish
         if number != player.number:
             self._keeping_view(lambda: player.begin(number))
-        elif at < player.at:
-            self._keeping_view(lambda: player.back(at))
+        self._keeping_view(lambda: player.approach(at))
         while not player.forward(at, _AT_ONCE):
             self._moved += 1
             with self._condition:
@@ -299,6 +315,8 @@ class ReplayObservation(Refusals):
             else:
                 with self._condition:
                     self._playing = False
+            self._moved += 1
+            return
         while not player.forward(min(at, player.part.last_at), _AT_ONCE):
             if self._stopping or self._wish is not None or not self._playing:
                 return
@@ -308,7 +326,12 @@ class ReplayObservation(Refusals):
         """The tree keeps its filter, order and folds over a jump that makes another index."""
         before = self.objects
         jump()
-        self.objects.look_like(before)
+        if self.objects is not before:
+            self.objects.look_like(before)
+
+    def _is_busy(self) -> bool:
+        """Whether somebody waits for the playhead, or it goes so fast that it needs the machine."""
+        return self._wish is not None or (self._playing and self._speed > _SLOW)
 
 
 class _Pace:

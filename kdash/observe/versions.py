@@ -7,6 +7,7 @@ nothing else of them ever enters a history. An unchanged relisted object is no v
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
@@ -110,9 +111,10 @@ def readable(content: Any) -> dict[str, Any] | None:
 
 
 class VersionPacker:
-    """Packs superseded contents with a dictionary per informer. Not for two threads at once."""
+    """Packs superseded contents with a dictionary per informer. From any thread."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards what follows
         self._packers: dict[str, Packer] = {}
         self._samples: dict[str, list[bytes]] = {}
 
@@ -120,13 +122,14 @@ class VersionPacker:
         """(the content or an equal smaller one, its size)."""
         if not isinstance(content, KubeObject) or content.is_packed:
             return content, getattr(content, "stored_size", 0)
-        packer = self._packers.setdefault(informer, Packer(32 * 1024))
-        if packer.codec is None:
-            samples = self._samples.setdefault(informer, [])
-            samples.append(content.to_json())
-            if len(samples) >= _LEARN_FROM:
-                packer.learn(samples)
-                samples.clear()
+        with self._lock:
+            packer = self._packers.setdefault(informer, Packer(32 * 1024))
+            if packer.codec is None:
+                samples = self._samples.setdefault(informer, [])
+                samples.append(content.to_json())
+                if len(samples) >= _LEARN_FROM:
+                    packer.learn(samples)
+                    samples.clear()
         packed = content.packed(packer)
         return packed, packed.stored_size
 

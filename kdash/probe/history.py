@@ -125,14 +125,16 @@ class HistoryTopic:
                                                       change.old_content, change.old_size, None))
             elif versions and change.old_content is not None:
                 self._bridge(who, versions, change)
-            if pack and self.pack is not None and versions:
-                self._shrink(change.informer, versions[-1])
+            if pack and self.pack is not None:
+                self._shrink(change.informer, versions)
             path = self._paths.of(change.seq)
             source = path.source if path is not None else "watch"
             if change.inferred or change.event == "Replaced" or source == "list":
                 source = "relist"
             self._keep(who, versions, Version(_next(versions), change.resource_version, change.event, source, change.at,
                                               change.content, change.size, path))
+            if pack and change.event == "Deleted":
+                self._shrink(change.informer, versions)  # no cache holds it any more
 
     def _bridge(self, who: tuple[str, str], versions: list[Version], change: VersionFed) -> None:
         """A storm has left versions out: the one before this change closes the gap, so that no diff is wrong."""
@@ -188,8 +190,10 @@ class HistoryTopic:
         self._bytes -= versions.pop(0).held + _OVERHEAD
         self._held -= 1
 
-    def _shrink(self, informer: str, version: Version) -> None:
-        if version.content is None or self.pack is None:
+    def _shrink(self, informer: str, versions: Sequence[Version]) -> None:
+        """The newest content, which is superseded; syncs may have come after it."""
+        version = next((each for each in reversed(versions) if each.content is not None), None)
+        if version is None or self.pack is None:
             return
         version.content, held = self.pack(informer, version.content)
         self._bytes += held - version.held

@@ -9,9 +9,11 @@ Without `--file` a demo at 100 changes a second is recorded for `--seconds`; an 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -23,7 +25,7 @@ from kdash.observe.bench_server import BenchServer
 from kdash.observe.handlers import HandlerSpec
 from kdash.observe.live import Wanted
 from kdash.observe.opening import open_url
-from kdash.observe.replay import open_replay
+from kdash.observe.replay import ReplayObservation, open_replay
 
 PODS = 5000
 DEMO = ["--objects", "500", "--rate", "100", "--seed", "7", "--resync", "30s",
@@ -89,7 +91,8 @@ def cost(events: int, rounds: int, folder: Path) -> None:
 
 
 def size_and_time(path: Path) -> None:
-    """Of one recording: size, and how long it takes to open it and to jump in it."""
+    """Of one recording: size, how long it takes to open it, and to jump in it before and after it was read ahead."""
+    gc.set_threshold(50_000, 20, 100)  # as the dashboard does
     begun = time.perf_counter()
     replay = open_replay(str(path), playing=False)
     replay.snapshot()
@@ -101,13 +104,38 @@ def size_and_time(path: Path) -> None:
     print(f"{seconds:,.0f} s, {events / seconds:,.1f} events/s, {size / 1e6:,.1f} MB: "
           f"{size / seconds * 3600 / 1e6:,.1f} MB an hour")
     print(f"opens in {opened:.2f} s")
+    replay = open_replay(str(path), playing=False, read_ahead=True)
+    begun = time.perf_counter()
     replay.start()
-    for words, share in (("the middle", 0.5), ("the end", 1.0), ("back to a quarter", 0.25), ("the start", 0.0)):
-        begun = time.perf_counter()
-        replay.go(view.first_at + share * seconds)
+    while replay.reader.done is None:
+        time.sleep(0.1)
+    print(f"read ahead to the end in {time.perf_counter() - begun:.0f} s, {resident_mb():.0f} MB resident")
+    jumps(replay, " after that", ("the middle", 0.5), ("the end", 1.0), ("a quarter", 0.25), ("90 %", 0.9))
+    begun = time.perf_counter()
+    for _ in range(5):
+        replay.skip("event", -1)
         replay.wait()
-        print(f"jump to {words}: {time.perf_counter() - begun:.2f} s")
+    print(f"an event back: {(time.perf_counter() - begun) / 5:.2f} s (mean of 5)")
     replay.stop()
+    replay = open_replay(str(path), playing=False)
+    replay.start()
+    jumps(replay, " at once", ("the middle", 0.5), ("the end", 1.0))
+    replay.stop()
+
+
+def jumps(replay: ReplayObservation, when: str, *places: tuple[str, float]) -> None:
+    """How long the playhead takes to places."""
+    view = replay.view()
+    for words, share in places:
+        begun = time.perf_counter()
+        replay.go(view.first_at + share * (view.last_at - view.first_at))
+        replay.wait()
+        print(f"jump to {words}{when}: {time.perf_counter() - begun:.2f} s")
+
+
+def resident_mb() -> float:
+    """Of this process."""
+    return int(re.findall(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1000
 
 
 def main() -> None:

@@ -179,6 +179,35 @@ def test_versions_that_a_storm_left_out_make_no_diff_wrong() -> None:
     assert history.content("pods", "a", 3)["n"] == 3
 
 
+def test_a_superseded_content_is_packed_even_after_syncs() -> None:
+    history = HistoryTopic(PathTopic())
+    packed: list[object] = []
+
+    def pack(informer: str, content: object) -> tuple[object, int]:
+        packed.append(content)
+        return content, 10
+
+    history.pack = pack
+    contents = ["first", "second", "third"]
+
+    def update(number: int) -> None:
+        old = contents[number - 1] if number else None
+        event = "Updated" if number else "Added"
+        history.fed([VersionFed(number, float(number), "pods", "a", event, str(number), contents[number], 1000,
+                                str(number - 1) if number else "", old, 1000 if number else 0)], pack=True)
+
+    update(0)
+    update(1)
+    before = history.bytes
+    sync = (9, 9.0, "notify.distribute", "pods", 1, "update", "a", "1", True, ("audit",), (), 8)
+    history.distributed("pods", [sync, (10, 9.5, *sync[2:])])
+    update(2)
+    assert packed == ["first", "second"]
+    assert history.bytes - before == 1000 + 10 - 1000 + 2 * 400  # a content and a sync more, one content packed
+    history.fed([VersionFed(20, 20.0, "pods", "a", "Deleted", "3", "last", 1000, "2", "third", 1000)], pack=True)
+    assert packed == ["first", "second", "third", "last"]  # nobody else holds it any more
+
+
 @pytest.mark.parametrize(("count", "kept"), [(3, 3), (500, 500), (501, 100), (4000, 100)])
 def test_of_a_storm_the_last_of_each_moment_are_kept_and_all_of_anything_less(count: int, kept: int) -> None:
     objects = [

@@ -6,6 +6,7 @@ import dataclasses
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from kdash.observe.handlers import parse_handler
 from kdash.observe.live import LiveObservation
 from kdash.observe.opening import open_demo
+from kdash.observe.read_ahead import ReadAhead
 from kdash.observe.replay import ReplayObservation, open_replay
 from kdash.probe.objects import ObjectRef
 from kdash.probe.recording.format import BadRecording
@@ -23,6 +25,7 @@ from kdash.probe.recording.moments import Place
 from kdash.probe.snapshot import Snapshot
 from tests.observe.fake_cluster import shows, synced
 from tests.observe.test_observe_demo import demo, touch
+from tests.probe.recording.made import write
 
 PATIENCE_S = 20.0
 
@@ -295,6 +298,54 @@ def test_the_pace_that_is_reached_is_told_and_begins_anew_with_each_order() -> N
     assert pace.reached == 10.0
     pace.begin()
     assert pace.reached is None
+
+
+def test_reading_ahead_leaves_keyframes_for_every_part_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replayed: Any
+) -> None:
+    monkeypatch.setattr("kdash.probe.recording.player._KEYFRAME_AFTER", 40)
+    monkeypatch.setattr("kdash.probe.recording.player._FAR_S", 2.0)
+    path = write(write(tmp_path / "a"), wall_offset_s=1_700_000_500.0)
+    plain = replayed(path)
+    replay = open_replay(str(path), playing=False, read_ahead=True)
+    replay.start()
+    try:
+        for part in (0, 1):
+            there(replay, Place(part, 100.7))
+            for _ in range(2000):
+                if replay.reader.done == part or replay.stopping.wait(0.01):
+                    break
+            assert replay.reader.done == part and replay.place == Place(part, 100.7)
+            assert len(replay._player.keyframes._kept) > 3
+            for at in (111.0, 103.0, 108.0):
+                assert bare(there(replay, Place(part, at))) == bare(there(plain, Place(part, at)))
+    finally:
+        replay.stop()
+    assert not any(thread.is_alive() for thread in replay._threads)
+    replay._recording.close()
+
+
+def test_it_plays_on_at_the_start_of_the_next_part_whatever_its_clock_says(tmp_path: Path) -> None:
+    replay = open_replay(str(write(write(tmp_path / "a"))), playing=False)  # both parts begin at 100.0
+    replay._player.forward(111.0)
+    replay._play_on(5.0)
+    assert replay.place.part == 1 and replay.place.at < 101.0
+    replay._recording.close()
+
+
+def test_nothing_is_read_ahead_while_somebody_waits() -> None:
+    made: list[int] = []
+    stopping = threading.Event()
+
+    def is_busy() -> bool:
+        looks.append(1)
+        if len(looks) > 3:
+            stopping.set()
+        return True
+
+    looks: list[int] = []
+    ReadAhead(made.append, lambda: 0, is_busy, stopping).run()  # type: ignore[arg-type]
+    assert not made
 
 
 def test_a_jump_keeps_filter_order_and_folds(tmp_path: Path, replayed: Any) -> None:

@@ -25,7 +25,9 @@ from kdash.probe.text import clean
 
 __all__ = ["PlayClock", "Player"]
 
-_KEYFRAME_AFTER = 150_000  # records applied since the last one
+_KEYFRAME_AFTER = 150_000  # records applied since the last one; in a long part more, so that there are no more than
+_KEYFRAMES = 10
+_FAR_S = 30.0  # of a recording: as long as it takes to restore a keyframe, about
 _NEAR_AFTER, _NEAR_S = 10_000, 10.0  # the same, so long before an instant that was gone back to
 
 
@@ -53,28 +55,30 @@ class Player:
     def __init__(
         self, recording: Recording, make: Callable[[str, bytes], Any] = lambda informer, raw: raw,
         raw: Callable[[Any], bytes] = bytes, content: type = bytes,
-        pack: Callable[[str, Any], Any] | None = None,
+        pack: Callable[[str, Any], Any] | None = None, keyframes: Keyframes | None = None, part: int = 0,
     ) -> None:
-        """Stands at the start of the first part.
+        """Stands at the start of a part.
 
-        `make`, which gives `content`s, and `raw`: see `ContentStore`; `pack`: see `HistoryTopic`.
+        `make`, which gives `content`s, and `raw`: see `ContentStore`; `pack`: see `HistoryTopic`. `keyframes` are
+        those of another player of the same recording, which alone says what part they are of.
         """
         self._pack = pack
         self.recording = recording
         self._make = make
         self._raw = raw
-        self._keyframes = Keyframes(content)
+        self.keyframes = keyframes or Keyframes(content)
+        self._leads = keyframes is None
         self._told: set[int] = set()
-        self.number = 0
-        self.begin(0)
+        self.begin(part)
 
     def begin(self, part: int) -> None:
         """To the start of a part."""
         about = self.recording.parts[part].about
-        if part != self.number:
-            self._keyframes.clear()
         self.number = part
         self.part: Part = self.recording.parts[part]
+        if self._leads:
+            self.keyframes.begin(part, self.part.first_at)
+        self._spacing = max(_KEYFRAME_AFTER, sum(chunk.head.counts.records for chunk in self.part.chunks) // _KEYFRAMES)
         clock = PlayClock(self.part.first_at, self.part.wall_offset_s)
         slow_limit_s = about.get("slow_limit_s")
         self._set(Recorder(clock, slow_limit_s=slow_limit_s if isinstance(slow_limit_s, float) else 0.1))
@@ -120,12 +124,18 @@ class Player:
             self._apply(step)
         return False
 
+    def approach(self, at: float) -> None:
+        """`back`, if that is the shorter way to `at`: before the playhead, or far behind it with a keyframe between."""
+        known = self.keyframes.find(self.number, at)
+        if at < self.at or (known is not None and known.at > self.at + _FAR_S):
+            self.back(at)
+
     def back(self, at: float) -> None:
         """Restore what is known of some instant not after `at`; then `forward` leads there.
 
         Shortly before it a keyframe is kept: who goes back once goes back again, a little further.
         """
-        found = self._keyframes.find(at)
+        found = self.keyframes.find(self.number, at)
         if found is None:
             self.begin(self.number)
             self._near = at
@@ -167,12 +177,12 @@ class Player:
             self._near = inf
             if self._weight > _NEAR_AFTER:
                 return True
-        return self._weight > _KEYFRAME_AFTER + 4 * self.recorder.objects.objects
+        return self._weight > self._spacing + 4 * self.recorder.objects.objects
 
     def _keep(self) -> None:
         """A keyframe between two chunks of steps, unless there is one since the last that was met on this way."""
         self._weight = 0
-        known = self._keyframes.find(self.clock.at)
+        known = self.keyframes.find(self.number, self.clock.at)
         if known is not None and known.at > self._kept_at:
             self._kept_at = known.at
             return
@@ -180,7 +190,7 @@ class Player:
         with self.recorder.lock:
             state = {"recorder": self.recorder, "source": self.source, "next_chunk": self._next_chunk,
                      "strings": self._memory.strings.strings, "links": self._memory.links}
-            self._keyframes.keep(self.clock.at, state, self._memory.contents.newest, self.present)
+            self.keyframes.keep(self.number, self.clock.at, state, self._memory.contents.newest, self.present)
 
     def _read(self, chunk: Chunk) -> None:
         try:

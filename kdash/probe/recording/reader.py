@@ -93,8 +93,8 @@ class Recording:
         return os.pread(self._file, chunk.head.length, chunk.offset + HEAD_SIZE)
 
     def tell(self, what: str) -> None:
-        """Note damage."""
-        if len(self.damage) < _DAMAGE_MAX:
+        """Note damage, once."""
+        if len(self.damage) < _DAMAGE_MAX and what not in self.damage:
             self.damage.append(what)
 
     def _parts(self) -> Iterator[Part]:

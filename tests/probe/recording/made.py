@@ -11,6 +11,7 @@ from typing import NamedTuple
 from kdash.probe.history import VersionFed
 from kdash.probe.recording.format import FILE_HEAD
 from kdash.probe.recording.journal import Journal, Moment, Step
+from kdash.probe.recording.keyframes import Keyframes
 from kdash.probe.recording.player import Player
 from kdash.probe.recording.reader import Recording, open_recording
 from kdash.probe.recording.writer import Writer
@@ -102,5 +103,5 @@ def player_on(path: str | os.PathLike[str]) -> Player:
     return player_of(open_recording(Path(path)))
 
 
-def player_of(recording: Recording) -> Player:
-    return Player(recording, lambda _, raw: Content(raw), lambda each: each.raw, Content)
+def player_of(recording: Recording, keyframes: Keyframes | None = None) -> Player:
+    return Player(recording, lambda _, raw: Content(raw), lambda each: each.raw, Content, keyframes=keyframes)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from operator import sub
 from pathlib import Path
 
 import pytest
 
 from kdash.probe.build import build
 from kdash.probe.recording.format import CHUNK_MARK, FILE_HEAD, BadRecording, unpack_chunk
+from kdash.probe.recording.keyframes import Keyframes
 from kdash.probe.recording.moments import Moments, Place
 from kdash.probe.recording.player import Player
 from kdash.probe.recording.reader import open_recording
-from tests.probe.recording.made import SECONDS, cached, content, player_on, second, write
+from tests.probe.recording.made import SECONDS, Content, cached, content, player_of, player_on, second, write
 
 
 def end_of(player: Player) -> float:
@@ -39,7 +41,7 @@ def test_going_back_and_forth_shows_the_same(tmp_path: Path, monkeypatch: pytest
     for at in range(100, 100 + SECONDS):
         assert player.forward(at + 0.615)
         there[at] = build(player.recorder, player.source)
-    assert len(player._keyframes._kept) > 3
+    assert len(player.keyframes._kept) > 3
     for at in (109, 101, 111, 104, 100, 107):
         player.back(at + 0.615)
         assert player.at <= at + 0.615
@@ -62,10 +64,49 @@ def test_going_back_again_is_a_short_way(tmp_path: Path, monkeypatch: pytest.Mon
     assert 106.0 < player.at < 109.0
     player.forward(109.615)
     assert build(player.recorder, player.source) == there
-    assert len(player._keyframes._kept) == 1
+    assert len(player.keyframes._kept) == 1
     player.back(103.0)
     player.forward(end_of(player))
-    assert [round(each.at) for each in player._keyframes._kept] == [101, 107]
+    assert [round(each.at) for each in player.keyframes._kept] == [101, 107]
+
+
+def test_keyframes_stay_spread_and_within_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kdash.probe.recording.keyframes._BYTES_MAX", 12 * 1024 + 1023)
+    keyframes = Keyframes(Content)
+    everywhere = content(1)
+    for at in (10, 20, 30, 40, 50, 60, 70, 80, 90, 91, 92):  # each with a content of its own, and one in common
+        keyframes.keep(0, float(at), {"at": [content(at), everywhere]}, {}, {})
+    kept = [each.at for each in keyframes._kept]
+    assert len(kept) == 10 and kept[-1] == 92 and 91 not in kept  # it stood closest to its neighbours
+    for at in range(110, 400, 10):
+        keyframes.keep(0, float(at), {"at": [content(at), everywhere]}, {}, {})
+    kept = [each.at for each in keyframes._kept]
+    assert max(map(sub, kept, [0.0, *kept])) <= 4 * 390 / len(kept)  # none is left alone
+    keyframes.keep(0, 33.0, {"at": [content(33), everywhere]}, {}, {})
+    assert 33 in [each.at for each in keyframes._kept] and len(keyframes._kept) == 10  # the newest one stays
+    keyframes.keep(1, 95.0, {"at": []}, {}, {})
+    assert keyframes.find(0, 95.0) is not None and keyframes.find(1, 95.0) is None  # the part is another one
+    keyframes.begin(1, 90.0)
+    assert keyframes.find(0, 95.0) is None and keyframes.find(1, 95.0) is None
+
+
+def test_a_player_uses_what_another_one_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kdash.probe.recording.player._KEYFRAME_AFTER", 40)
+    monkeypatch.setattr("kdash.probe.recording.player._FAR_S", 2.0)
+    ahead = player_on(write(tmp_path / "a"))
+    player = player_of(ahead.recording, ahead.keyframes)
+    player.forward(100.615)
+    player.approach(110.0)
+    assert player.at == 100.615  # nothing is known yet: there is no shorter way
+    ahead.forward(end_of(ahead))
+    there = build(ahead.recorder, ahead.source)
+    player.approach(end_of(player))
+    assert player.at > 108.0
+    player.forward(end_of(player))
+    assert build(player.recorder, player.source) == there
+    assert player.present == ahead.present
+    player.approach(player.at)
+    assert player.at == end_of(player)
 
 
 def test_a_file_cut_anywhere_opens_up_to_the_cut(tmp_path: Path) -> None:

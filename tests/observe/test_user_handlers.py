@@ -7,12 +7,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kdash.informer.handlers import ResourceEventHandlerFuncs
+from kdash.informer.objects import KubeObject
 from kdash.observe.handlers import HandlerSpec, parse_handler
 from kdash.observe.parse import BadValue
 from kdash.observe.user_code import UserCode
+from kdash.observe.watched_handler import StackSampler, WatchedHandler
 from tests.informer.fake_source import FakeSource
 from tests.observe.fake_cluster import FakeClient, observing, shows, synced
 
@@ -315,3 +319,40 @@ def test_a_call_into_kdash_is_found_at_the_users_line(folder: Path) -> None:
         picture = shows(observation, lambda p: p.handlers[0].hot_lines)
         frame = picture.handlers[0].hot_lines[0].frame
         assert (frame.file, frame.line, frame.text) == ("calls_kdash.py", 7, "SystemClock().wait(condition, 0.3)")
+
+
+class ListTap:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def emit(self, *record: Any) -> int:
+        self.told.append(record)
+        return len(self.told)
+
+
+def test_the_first_sample_of_a_call_tells_its_cpu_time_and_never_that_of_the_next_call() -> None:
+    tap, inside, go_on = ListTap(), threading.Event(), threading.Event()
+    sampler = StackSampler(tap)  # type: ignore[arg-type]
+
+    def wait_here(obj: Any) -> None:
+        inside.set()
+        go_on.wait(20.0)
+
+    handler = WatchedHandler(
+        ResourceEventHandlerFuncs(on_delete=wait_here), "mine", "pods", tap, sampler,  # type: ignore[arg-type]
+    )
+    obj = KubeObject.from_dict({"kind": "Pod", "metadata": {"name": "a"}})
+    thread = threading.Thread(target=handler.on_delete, args=(obj,))
+    thread.start()
+    try:
+        assert inside.wait(20.0)
+        sampler.sample([("pods", "mine", 1, "delete", "a", 0.0)])
+        sampler.sample([("pods", "mine", 2, "delete", "a", 3600.0)])  # a call that ended before this one began
+    finally:
+        go_on.set()
+        thread.join()
+    first, second = [record[-1] for record in tap.told if record[0] == "handler.sample"]
+    assert first is not None and 0.0 <= first < 1.0
+    assert second is None

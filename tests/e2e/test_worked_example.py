@@ -28,9 +28,8 @@ def test_both_causes_are_found_in_under_ten_key_presses() -> None:
         terminal.send(KEYS[:2])
         terminal.wait_for(re.compile(r"\d+% +computing +tests/e2e/handlers_example\.py:\d+ in fingerprint: "), 60)
         terminal.wait_for(re.compile(r"\d+% +waiting +tests/e2e/handlers_example\.py:\d+ in ask_inventory: "), 60)
-        shown = terminal.wait_for(re.compile(r"OnUpdate ran +\d+ .*\n.*OnUpdate waited"), 60)
-        assert re.search(r"OnAdd ran +\d+ +<", shown), shown  # the quick branch is told from the slow ones
+        terminal.wait_for(re.compile(r"OnAdd ran +\d+ +<(.*\n)*.*OnUpdate ran +\d+ +\d"), 60)  # quick, and slow
         terminal.send(KEYS[2:])
-        advice = terminal.wait_for(re.compile(r"handler mine of pods +\[never-drains\]"), 60)
-        assert "tests/e2e/handlers_example.py:" in re.sub(r"[\s┃]+", "", advice)
+        terminal.wait_for(re.compile(r"handler mine of pods +\[never-drains\]"), 60)
+        terminal.wait_for(lambda text: "goesintotests/e2e/handlers_example.py:" in re.sub(r"[\s┃]+", "", text), 60)
         leaves_at_once(terminal, "\x11")

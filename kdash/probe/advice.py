@@ -20,6 +20,7 @@ __all__ = ["Limits", "advise"]
 PROBLEM, HINT = "problem", "hint"
 
 _WORK_QUEUE = "put the key into a work queue and return; do the work with several workers"
+_CATCH = "catch the exception in the handler, put the key into a work queue and try again from there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +170,13 @@ def _rounded(hand: ResyncHand) -> float:
 def raises(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
     """Each exception skips a notification, and the next one comes a second later."""
     for handler in picture.handlers:
-        if _raises(handler, picture, limits):
+        told_elsewhere = handler.initial_errors + handler.tombstone_errors
+        if _raises(handler, picture, limits) and handler.errors > told_elsewhere:
             yield AdviceView(
                 "handler-raises", PROBLEM, _who(handler), "the handler raises exceptions",
                 f"{plural(handler.errors, 'exception')}; each skipped its notification, and the next one came a "
                 f"second later; last: {handler.last_error}",
-                "catch the exception in the handler, put the key into a work queue and try again from there",
+                _CATCH,
             )  # fmt: skip
 
 
@@ -189,7 +191,7 @@ def never_syncs(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
             yield AdviceView(
                 "never-synced", PROBLEM, _who(handler), "the handler raised in initial adds: it never counts as synced",
                 f"{plural(handler.initial_errors, 'initial add')} raised; last: {handler.last_error}",
-                "catch the exception in the handler, put the key into a queue and try again from there",
+                _CATCH,
             )  # fmt: skip
 
 

@@ -143,6 +143,7 @@ def test_a_handler_that_raises_in_initial_adds(own: Callable[[str, str], Handler
     with calm(handlers=(AUDIT, spec)) as (observation, _):
         advice = advised(observation, "never-synced")
         assert advice.subject == "handler mine of pods" and "ValueError: no" in advice.figures
+        assert "handler-raises" not in [each.rule for each in observation.advice()]  # it is said already
 
 
 def test_a_handler_that_raises_again_and_again(own: Callable[[str, str], HandlerSpec]) -> None:

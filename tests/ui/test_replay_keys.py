@@ -130,6 +130,7 @@ async def test_the_header_tells_where_the_replay_is_and_what_it_was() -> None:
     (ReplayView(WALL, WALL - 10, WALL + 10, goes_to=WALL + 5), "to "),
     (ReplayView(WALL, WALL - 10, WALL + 10, True, 100.0, reached=54.7), " 55x of 100x 50%]"),
     (ReplayView(WALL, WALL - 10, WALL + 10, True, 100.0, reached=97.0), " 100x 50%]"),
+    (ReplayView(WALL, WALL - 10, WALL + 10, True, 0.1, reached=0.05), " 0.05x of 0.1x 50%]"),
     (ReplayView(WALL, WALL - 10, WALL + 10, damage="3 bytes"), "file damaged"),
 ])
 async def test_the_header_of_a_replay(view: ReplayView, words: str) -> None:

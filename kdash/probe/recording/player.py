@@ -25,8 +25,8 @@ from kdash.probe.text import clean
 
 __all__ = ["PlayClock", "Player"]
 
-_KEYFRAME_AFTER = 150_000  # records applied since the last one; in a long part more, so that there are no more than
-_KEYFRAMES = 10
+_KEYFRAME_AFTER = 150_000  # records applied since the last one, at least
+_KEYFRAMES = 10  # of a long part, about
 _FAR_S = 30.0  # of a recording: as long as it takes to restore a keyframe, about
 _NEAR_AFTER, _NEAR_S = 10_000, 10.0  # the same, so long before an instant that was gone back to
 

@@ -90,7 +90,10 @@ class Recording:
 
     def packed(self, chunk: Chunk) -> bytes:
         """The bytes of a chunk without its head."""
-        return os.pread(self._file, chunk.head.length, chunk.offset + HEAD_SIZE)
+        try:
+            return os.pread(self._file, chunk.head.length, chunk.offset + HEAD_SIZE)
+        except OSError as error:
+            raise Damaged(f"the file cannot be read: {error.strerror}") from None
 
     def tell(self, what: str) -> None:
         """Note damage, once."""

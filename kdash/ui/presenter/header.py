@@ -50,7 +50,7 @@ def replay_words(replay: ReplayView) -> str:
     share = 100 if length <= 0 else int(100 * min(1.0, (replay.at - replay.first_at) / length))
     pace = f"{replay.speed:g}x" if replay.playing else "paused"
     if replay.playing and replay.reached is not None and replay.reached < _MUCH * replay.speed:
-        pace = f"{replay.reached:.0f}x of {pace}"
+        pace = f"{replay.reached:.2g}x of {pace}"
     if replay.goes_to is not None:
         pace = time.strftime("to %H:%M:%S", time.localtime(replay.goes_to))
     return f"{clock} {pace} {share}%"

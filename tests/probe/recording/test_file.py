@@ -163,6 +163,14 @@ def test_a_folder_and_a_missing_file_are_no_recordings(tmp_path: Path) -> None:
             open_recording(path)
 
 
+def test_a_file_that_can_no_longer_be_read_is_damage_and_no_error(tmp_path: Path) -> None:
+    player = player_on(write(tmp_path / "a"))
+    player.forward(103.0)
+    player.recording.close()
+    assert player.forward(end_of(player))
+    assert any("cannot be read: Bad file descriptor" in each for each in player.recording.damage)
+
+
 def test_parts_follow_one_another(tmp_path: Path) -> None:
     path = write(write(tmp_path / "a"), wall_offset_s=1_700_000_500.0)
     recording = open_recording(path)

@@ -171,7 +171,7 @@ class LiveObservation(OrderDoor):
         if obj is None:
             return None
         self.tap.emit("cache.read", ref.informer, "object", 1)
-        return redacted(obj.to_dict())
+        return redacted(ref.informer, obj.to_dict())
 
     def labels(self, ref: ObjectRef) -> Mapping[str, str]:
         return {} if (obj := self._cached(ref)) is None else obj.labels
@@ -186,7 +186,7 @@ class LiveObservation(OrderDoor):
         obj = self._cached(ref)
         if obj is None:
             return known[1] if known is not None else ""
-        words = summary_of(obj.to_dict())
+        words = summary_of(redacted(ref.informer, obj.to_dict()))
         if len(self._summaries) >= _SUMMARIES_MAX:
             self._summaries.clear()
         self._summaries[ref] = (obj.resource_version, words)

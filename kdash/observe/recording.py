@@ -146,7 +146,7 @@ class Recordings:
 
     def _keepable(self, informer: str, key: str) -> Any:
         running = self._observation.informers().get(informer)
-        return None if running is None else keepable(running.indexer.get_by_key(key))
+        return None if running is None else keepable(informer, running.indexer.get_by_key(key))
 
 
 def _open(path: str) -> int:

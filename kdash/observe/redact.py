@@ -1,27 +1,42 @@
-"""Values of Secrets never leave the cache: what is shown, traced or exported passes here first."""
+"""Values of Secrets never leave the cache: what is shown, traced, recorded or exported passes here first.
+
+What is a Secret is decided by the resource that an informer observes, never by what an object says of itself: the
+metadata of Secrets comes as PartialObjectMetadata, and an object's own kind is whatever a server wrote there.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["HIDDEN", "LAST_APPLIED", "redacted"]
+__all__ = ["HIDDEN", "holds_secrets", "redacted"]
 
 HIDDEN = "‹hidden›"
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_NAMES = ("secrets", "secrets.v1")  # of informers of core Secrets; those of other groups carry their group
+_SHOWN = ("apiVersion", "kind", "metadata", "type", "immutable")
+_OF_METADATA_HIDDEN = ("annotations", "managedFields")
 
 
-def redacted(obj: dict[str, Any]) -> dict[str, Any]:
-    """`obj` itself, which the caller owns, with a Secret's values replaced by `HIDDEN`; its keys stay."""
-    if obj.get("kind") != "Secret":
+def holds_secrets(informer: str) -> bool:
+    """Whether the informer of this name observes Secrets."""
+    return informer in _NAMES
+
+
+def redacted(informer: str, obj: dict[str, Any]) -> dict[str, Any]:
+    """`obj`, which the caller owns; of a Secret only metadata and names: every value in its data, and of every
+    annotation, is `HIDDEN`, for other tools put whole objects into annotations.
+    """
+    if not holds_secrets(informer):
         return obj
-    for field in ("data", "stringData"):
-        values = obj.get(field)
-        if isinstance(values, dict):
-            obj[field] = dict.fromkeys(values, HIDDEN)
-        elif values is not None:
-            obj[field] = HIDDEN
+    shown = {name: value if name in _SHOWN else _hidden(value) for name, value in obj.items()}
     metadata = obj.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    if isinstance(annotations, dict) and LAST_APPLIED in annotations:
-        annotations[LAST_APPLIED] = HIDDEN
-    return obj
+    if isinstance(metadata, dict):
+        shown["metadata"] = {
+            name: _hidden(value) if name in _OF_METADATA_HIDDEN else value for name, value in metadata.items()
+        }
+    return shown
+
+
+def _hidden(value: Any) -> Any:
+    if value is None:
+        return None
+    return dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN

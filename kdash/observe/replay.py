@@ -17,7 +17,7 @@ from typing import Any
 from kdash.informer.objects import KubeObject
 from kdash.observe.door import Outcome
 from kdash.observe.read_ahead import ReadAhead
-from kdash.observe.redact import HIDDEN
+from kdash.observe.redact import HIDDEN, holds_secrets
 from kdash.observe.refusals import Refusals
 from kdash.observe.summary import summary_of
 from kdash.observe.versions import VersionPacker, changes_between, history_of, readable, version_content
@@ -162,7 +162,7 @@ class ReplayObservation(Refusals):
     # reading ---------------------------------------------------------------------------------------------
 
     def read_object(self, ref: ObjectRef) -> Mapping[str, Any] | None:
-        return readable(self._cached(ref))
+        return readable(ref.informer, self._cached(ref))
 
     def labels(self, ref: ObjectRef) -> Mapping[str, str]:
         content = self._cached(ref)
@@ -172,7 +172,9 @@ class ReplayObservation(Refusals):
         content = self._cached(ref)
         if content is None:
             return ""
-        return HIDDEN if content.kind == "Secret" else summary_of(content.to_dict())  # its keys were not recorded
+        if holds_secrets(ref.informer):
+            return HIDDEN  # its keys were not recorded
+        return summary_of(content.to_dict())
 
     def history(self, ref: ObjectRef) -> tuple[VersionView, ...]:
         return history_of(self._player.recorder, ref)

@@ -1,8 +1,8 @@
 """From the core's changes to the histories: contents that may be kept, and what differs between two of them.
 
 Contract: `VersionFeed.put` is called under the locks of processing and only appends; `drain` by the probe's thread,
-after the records of the same changes. Of Secrets only the metadata is kept, without its last-applied annotation:
-nothing else of them ever enters a history. An unchanged relisted object is no version.
+after the records of the same changes. Of Secrets only the metadata is kept, of its annotations only the
+names: nothing else of them ever enters a history. An unchanged relisted object is no version.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 from kdash.informer.objects import KubeObject
 from kdash.informer.packing import Packer
 from kdash.informer.queue.protocol import DeletedFinalStateUnknown
-from kdash.observe.redact import HIDDEN, LAST_APPLIED
+from kdash.observe.redact import HIDDEN, holds_secrets, redacted
 from kdash.probe.history import VersionFed
 from kdash.probe.objects import ObjectRef
 from kdash.probe.paths import PathTopic
@@ -59,7 +59,7 @@ def as_versions(taken: list[tuple[Any, ...]], paths: PathTopic, now: float) -> l
             continue
         path = paths.of(seq)
         at = path.stored_at if path is not None and path.stored_at is not None else now
-        new, old = keepable(new), keepable(old)
+        new, old = keepable(informer, new), keepable(informer, old)
         version, size = (new.resource_version, new.size) if new is not None else ("", 0)
         old_version, old_size = (old.resource_version, old.size) if old is not None else ("", 0)
         fed.append(VersionFed(
@@ -80,7 +80,7 @@ def left_out(taken: list[tuple[Any, ...]]) -> dict[tuple[str, str], tuple[Any, .
 
 def contents_of(changes: Iterable[tuple[Any, ...]]) -> list[tuple[str, str, KubeObject | None]]:
     """What the caches hold after `left_out` ones: (informer, key, content, or None when it is gone)."""
-    return [(informer, key, None if event == "Deleted" else keepable(new))
+    return [(informer, key, None if event == "Deleted" else keepable(informer, new))
             for _, informer, event, key, new, _ in changes]
 
 
@@ -88,24 +88,21 @@ def _kept(taken: list[tuple[Any, ...]]) -> int:
     return _AT_ONCE if len(taken) <= _AT_ONCE else _IN_A_STORM
 
 
-def keepable(obj: KubeObject | None) -> KubeObject | None:
-    """What a history may keep of an object: of a Secret only the metadata."""
-    if obj is None or obj.kind != "Secret":
+def keepable(informer: str, obj: KubeObject | None) -> KubeObject | None:
+    """What a history may keep of an object: of a Secret only the metadata, of its annotations only the names."""
+    if obj is None or not holds_secrets(informer):
         return obj
-    metadata = dict(obj.get("metadata") or {})
-    annotations = metadata.get("annotations")
-    if isinstance(annotations, dict) and LAST_APPLIED in annotations:
-        metadata["annotations"] = {**annotations, LAST_APPLIED: HIDDEN}
+    metadata = redacted(informer, {"metadata": dict(obj.get("metadata") or {})})["metadata"]
     metadata.pop("managedFields", None)
     return KubeObject.from_dict({"apiVersion": obj.api_version, "kind": obj.kind, "metadata": metadata})
 
 
-def readable(content: Any) -> dict[str, Any] | None:
+def readable(informer: str, content: Any) -> dict[str, Any] | None:
     """A version's content, decoded; a Secret's says so where its values were."""
     if not isinstance(content, KubeObject):
         return None
-    decoded = content.to_dict()
-    if content.kind == "Secret":
+    decoded = redacted(informer, content.to_dict())
+    if holds_secrets(informer):
         decoded["data"] = HIDDEN
     return decoded
 
@@ -151,7 +148,7 @@ def version_content(
     with recorder.lock:
         known = bool(recorder.history.of(ref.informer, ref.key))
         content = recorder.history.content(ref.informer, ref.key, number)
-    return read(ref) if not known and number == 1 else readable(content)
+    return read(ref) if not known and number == 1 else readable(ref.informer, content)
 
 
 def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[ChangeView, ...]:

@@ -130,11 +130,21 @@ def test_of_a_secret_only_the_metadata_is_ever_kept() -> None:
         assert not any(path.startswith("data") for path in paths)
 
 
+def test_metadata_of_secrets_that_comes_under_another_kind_is_kept_without_annotation_values() -> None:
+    partial = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {
+        "name": "db", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": SECRET_VALUE,
+                                      "example.com/copy": SECRET_VALUE}}}  # fmt: skip
+    kept = keepable("secrets", KubeObject.from_dict(partial))
+    assert kept is not None and SECRET_VALUE.encode() not in kept.to_json()
+    assert set(kept.annotations) == set(partial["metadata"]["annotations"])
+    assert SECRET_VALUE not in json.dumps(readable("secrets", KubeObject.from_dict(partial)))
+
+
 def test_what_is_no_secret_is_kept_as_it_is() -> None:
     obj = KubeObject.from_dict({"kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"x": "1"}})
-    assert keepable(obj) is obj
-    assert keepable(None) is None
-    assert readable(None) is None
+    assert keepable("configmaps", obj) is obj
+    assert keepable("secrets", None) is None
+    assert readable("secrets", None) is None
 
 
 def test_changes_match_list_items_by_name_and_show_the_place() -> None:

@@ -28,22 +28,37 @@ SECRET = {
 
 
 def test_a_secret_keeps_its_keys_and_loses_its_values() -> None:
-    shown = redacted(json.loads(json.dumps(SECRET)))
+    shown = redacted("secrets", json.loads(json.dumps(SECRET)))
     text = json.dumps(shown)
     assert "hunter2" not in text and "aHVudGVyMg" not in text
     assert shown["data"] == {"password": HIDDEN} and shown["stringData"] == {"token": HIDDEN}
-    assert shown["metadata"]["annotations"]["team"] == "red"
+
+
+def test_of_a_secret_no_annotation_value_is_shown_only_the_names() -> None:
+    copied = {"name": "db", "annotations": {"example.com/backup": '{"data":{"password":"aHVudGVyMg=="}}'}}
+    shown = redacted("secrets", {"kind": "Secret", "metadata": copied})
+    assert shown["metadata"]["annotations"] == {"example.com/backup": HIDDEN}
+    assert shown["metadata"]["name"] == "db"
+
+
+@pytest.mark.parametrize("kind", ["PartialObjectMetadata", "Pod", "", None, 7])
+def test_what_is_a_secret_is_decided_by_the_resource_not_by_the_objects_own_kind(kind: Any) -> None:
+    secret = {**json.loads(json.dumps(SECRET)), "kind": kind, "status": {"phase": "aHVudGVyMg"}}
+    text = json.dumps(redacted("secrets", secret))
+    assert "hunter2" not in text and "aHVudGVyMg" not in text and "red" not in text
+    settings = {"kind": "Secret", "data": {"a": "b"}}  # a custom resource of another group
+    assert redacted("secrets.example.com", dict(settings)) == settings
 
 
 def test_other_kinds_are_left_alone() -> None:
     config = {"kind": "ConfigMap", "data": {"a": "b"}}
-    assert redacted(dict(config)) == config
+    assert redacted("configmaps", dict(config)) == config
 
 
 @pytest.mark.parametrize("data", [None, [], "aHVudGVyMg==", 7])
 def test_a_malformed_secret_shows_nothing_either(data: Any) -> None:
     secret = {"kind": "Secret", "data": data, "metadata": {"annotations": 3}}
-    assert "aHVudGVyMg" not in json.dumps(redacted(secret))
+    assert "aHVudGVyMg" not in json.dumps(redacted("secrets", secret))
 
 
 def pod(**status: Any) -> dict[str, Any]:

@@ -159,14 +159,14 @@ def test_values_of_secrets_are_not_in_the_file(tmp_path: Path, replayed: Any) ->
     assert replay.summary(ref) == "‹hidden›"
     told = b"".join(everything_in(tmp_path / "a"))
     assert b"default/db" in told or b"db" in told
-    for secret in (b"aHVudGVyMg", b"hunter2", b"hunter3"):
+    for secret in (b"aHVudGVyMg", b"hunter2", b"hunter3", b"hunter4"):
         assert secret not in told
 
 
 def touch_secret(server: Any) -> None:
     secret = server.storage.get("secrets", "default", "db")
     secret["data"]["password"] = "hunter3"
-    secret["metadata"].setdefault("annotations", {})["touched"] = "yes"
+    secret["metadata"].setdefault("annotations", {})["example.com/whole-object"] = "hunter4"
     server.storage.update("secrets", secret)
 
 

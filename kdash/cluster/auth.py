@@ -14,9 +14,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import logging
-import os
-import ssl
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +24,7 @@ from urllib.parse import quote, urlsplit
 
 import urllib3
 
+from kdash.cluster.client_certificate import authority_of, context_with, pair_of
 from kdash.cluster.connection import POOL_SIZE, keep_alive_options, make_cancellable
 from kdash.cluster.errors import ConfigError, CredentialError, clean_text
 from kdash.cluster.exec_plugin import ExecCredential, ExecPlugin
@@ -268,8 +266,16 @@ class KubeCredentials:
         if not configuration.verify_ssl:
             warnings.filterwarnings("ignore", category=urllib3.exceptions.InsecureRequestWarning)
         manager = make_cancellable(ApiClient(configuration).rest_client.pool_manager)
+        options, where = manager.connection_pool_kw, self._selection.where
+        authority = authority_of(self._selection.cluster, where)
+        if authority:
+            options["ca_cert_data"] = authority
+        pair = pair_of(self._selection.user, where)
         if self._certificate[0]:
-            manager.connection_pool_kw["ssl_context"] = _context_with(*self._certificate)
+            pair = self._certificate[0].encode(), self._certificate[1].encode()
+        if pair is not None:
+            own_authority = bool(authority or options.get("ca_certs"))
+            options["ssl_context"] = context_with(*pair, own_authority=own_authority)
         return manager
 
 
@@ -287,14 +293,20 @@ def _load_configuration(selection: Selection) -> Any:
         "as-groups",
         "as-uid",
         "as-user-extra",
-    )
-    user = {key: value for key, value in selection.user.items() if key not in ours}
+    )  # and whatever is not a file: it would be written into one
+    user = {k: value for k, value in selection.user.items() if k not in ours and not k.startswith("client-")}
+    files = ("client-certificate", "client-key")
+    if not any(selection.user.get(f"{name}-data") for name in files):
+        user |= {name: selection.user[name] for name in files if selection.user.get(name)}
+    cluster = {k: value for k, value in selection.cluster.items() if k != "certificate-authority-data"}
+    if selection.cluster.get("certificate-authority-data"):
+        cluster.pop("certificate-authority", None)
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "kdash",
         "contexts": [{"name": "kdash", "context": {"cluster": "kdash", "user": "kdash"}}],
-        "clusters": [{"name": "kdash", "cluster": selection.cluster}],
+        "clusters": [{"name": "kdash", "cluster": cluster}],
         "users": [{"name": "kdash", "user": user}],
     }
     configuration = type.__call__(Configuration)
@@ -316,19 +328,3 @@ def _load_configuration(selection: Selection) -> Any:
     configuration.connection_pool_maxsize = POOL_SIZE
     configuration.retries = False
     return configuration
-
-
-def _context_with(certificate: str, key: str) -> ssl.SSLContext:
-    """A TLS context that holds a plugin's client certificate; the key is on disk only while it is loaded."""
-    context = urllib3.util.ssl_.create_urllib3_context()
-    with tempfile.TemporaryDirectory(prefix="kdash-") as directory:
-        path = os.path.join(directory, "pair.pem")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"{certificate.strip()}\n{key.strip()}\n")
-        try:
-            context.load_cert_chain(path)
-        except (ssl.SSLError, OSError):
-            raise CredentialError(
-                "the credential plugin's certificate and key cannot be used together"
-            ) from None
-    return context

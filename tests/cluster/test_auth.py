@@ -2,10 +2,12 @@
 
 import base64
 import json
+import os
 import re
 import ssl
 import stat
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -286,6 +288,38 @@ def test_client_certificate_of_the_kubeconfig(tls_server, connected, cancel):
     user = {"client-certificate-data": data("client-1.pem"), "client-key-data": data("client-1.pem")}
     list_once(connected(tls_server, user, {"certificate-authority-data": data("ca.crt")}), cancel)
     assert tls_server.peers == ["first client"]
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_the_client_key_is_in_no_file_once_the_connection_stands(
+    tls_server, connected, cancel, tmp_path, monkeypatch, in_memory
+):
+    folder, loaded = tmp_path / "temporary", []
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    if not in_memory:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+    load = ssl.SSLContext.load_cert_chain
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain",
+                        lambda self, path, *more, **options: (loaded.append(path), load(self, path, *more, **options)))
+    user = {"client-certificate-data": data("client-1.pem"), "client-key-data": data("client-1.pem")}
+    list_once(connected(tls_server, user, {"certificate-authority-data": data("ca.crt")}), cancel)
+    assert tls_server.peers == ["first client"]
+    assert list(folder.iterdir()) == []  # while the client lives: whatever ends it, nothing is left
+    ours = [str(path) for path in loaded if str(path) != str(TLS / "server.pem")]
+    if in_memory and hasattr(os, "memfd_create"):
+        assert all(path.startswith("/proc/self/fd/") for path in ours) and ours
+        there = [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if name.isdigit()
+                 and os.path.islink(f"/proc/self/fd/{name}")]
+        assert not [path for path in there if "memfd:kdash" in path]
+
+
+def test_a_key_in_the_kubeconfig_goes_with_a_certificate_in_a_file(tls_server, connected, cancel):
+    user = {"client-certificate": str(TLS / "client-1.pem"), "client-key-data": data("client-1.pem")}
+    list_once(connected(tls_server, user, {"certificate-authority-data": data("ca.crt")}), cancel)
+    user = {"client-certificate": str(TLS / "client-2.pem"), "client-key": str(TLS / "client-2.pem")}
+    list_once(connected(tls_server, user, {"certificate-authority-data": data("ca.crt")}), cancel)
+    assert tls_server.peers == ["first client", "second client"]
 
 
 def test_exec_client_certificate_is_renewed_with_the_credential(tls_server, connected, cancel, tmp_path):

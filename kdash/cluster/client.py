@@ -14,6 +14,7 @@ from kdash.cluster.rest_retry import repeat
 from kdash.cluster.transport import Request, Transport
 from kdash.informer.errors import DecodeError
 from kdash.informer.list_watch import CancelToken
+from kdash.informer.object_decoding import DECODING_ERRORS
 from kdash.informer.resources import ResourceInfo
 
 __all__ = ["ClusterClient"]
@@ -86,7 +87,7 @@ class ClusterClient:
             raise answer.error()
         try:
             return msgspec.json.decode(answer.read_all(), type=dict[str, Any])
-        except msgspec.DecodeError:
+        except DECODING_ERRORS:
             raise DecodeError(
                 f"{self.server} answered /version with something else; is it an API server?"
             ) from None

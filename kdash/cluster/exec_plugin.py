@@ -136,7 +136,7 @@ class ExecPlugin:
             raise CredentialError(f"the credential plugin {self.name!r} was not found; {hint}")
         environ = {**self._environ, "KUBERNETES_EXEC_INFO": self._info()}
         for variable in self._spec.get("env") or ():
-            environ[str(variable["name"])] = str(variable["value"])
+            environ[str(variable["name"])] = str(variable.get("value") or "")
         self.runs += 1
         try:
             process = subprocess.Popen(
@@ -187,7 +187,7 @@ class ExecPlugin:
             given = {name: status.get(name) for name in ("token", "clientCertificateData", "clientKeyData")}
             expiry = status.get("expirationTimestamp")
             expires_at = datetime.fromisoformat(expiry).timestamp() if expiry else None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, OSError):
             raise CredentialError(
                 f"the credential plugin {self.name!r} did not print an ExecCredential with a status"
             ) from None

@@ -25,8 +25,10 @@ from kdash.informer.errors import (
     TransportError,
     UnexpectedEOF,
 )
+from kdash.informer.limits import LONGEST_RETRY_AFTER_S
+from kdash.informer.object_decoding import DECODING_ERRORS
 
-__all__ = ["error_from_answer", "outcome_of", "transport_error", "without_userinfo"]
+__all__ = ["error_from_answer", "outcome_of", "retry_after_s", "transport_error", "without_userinfo"]
 
 _REASON_OF_CODE = {  # apimachinery `NewGenericServerResponse`, for a GET
     400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed",
@@ -34,6 +36,8 @@ _REASON_OF_CODE = {  # apimachinery `NewGenericServerResponse`, for a GET
     415: "UnsupportedMediaType", 422: "Invalid", 429: "TooManyRequests", 500: "InternalError",
     503: "ServiceUnavailable", 504: "Timeout",
 }  # fmt: skip
+
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
 def without_userinfo(url: str) -> str:
@@ -124,7 +128,7 @@ def _as_status(body: bytes) -> dict[str, Any] | None:
         return None
     try:
         status = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except DECODING_ERRORS:
         return None
     # a Status that a time limit cut off comes without kind and apiVersion, as text/plain
     if isinstance(status, dict) and (
@@ -135,18 +139,20 @@ def _as_status(body: bytes) -> dict[str, Any] | None:
 
 
 def error_from_answer(
-    code: int, content_type: str, location: str | None, body: bytes, retry_after_s: int | None
+    code: int, content_type: str, location: str | None, body: bytes, retry_after: str | None
 ) -> ApiStatusError:
     """The Status that the body holds, or one made from the code and the first words of a body that is
-    none.
+    none; `retry_after` is the header of that name.
     """
+    pause_s = retry_after_s(retry_after)
     status = _as_status(body)
     if status is not None:
         error = ApiStatusError.from_status(status, code)
         error.message = clean_text(error.message, 1000)
+        error.message += _unusable(retry_after)
         error.args = (error.message or error.reason or f"HTTP {error.code}",)
         if error.retry_after_s is None:
-            error.retry_after_s = retry_after_s
+            error.retry_after_s = pause_s
         return error
     reason = _REASON_OF_CODE.get(code, "InternalError" if code >= 500 else "")
     phrase = http.client.responses.get(code, "")
@@ -156,4 +162,21 @@ def error_from_answer(
     else:
         said = clean_text(body)
     sentence = f"the server answered {code} {phrase}".rstrip() + (f": {said}" if said else "")
-    return ApiStatusError(code, reason, sentence, (), retry_after_s)
+    return ApiStatusError(code, reason, sentence + _unusable(retry_after), (), pause_s)
+
+
+def retry_after_s(header: str | None) -> int | None:
+    """The seconds in a Retry-After header; None for a date, and for what nobody can wait."""
+    text = (header or "").strip()
+    if not _WHOLE_NUMBER.fullmatch(text) or len(text) > 19:  # Go reads 64 bits
+        return None
+    seconds = int(text)
+    return seconds if seconds <= LONGEST_RETRY_AFTER_S else None
+
+
+def _unusable(retry_after: str | None) -> str:
+    """What is said of a Retry-After header that is a number, but not one that can be obeyed."""
+    text = (retry_after or "").strip()
+    if not _WHOLE_NUMBER.fullmatch(text) or retry_after_s(text) is not None:
+        return ""
+    return f" (its Retry-After of {clean_text(text, 24)} seconds is not obeyed)"

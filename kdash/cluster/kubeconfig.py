@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from kdash.cluster.errors import ConfigError, NoClusterConfig, clean_text, nearest
+from kdash.cluster.kubeconfig_fields import wrong_field
+from kdash.informer.limits import LARGEST_KUBECONFIG
 
 __all__ = ["KubeConfig", "Selection", "in_cluster", "load", "select"]
 
@@ -94,8 +96,11 @@ def _read(path: Path) -> dict[str, Any]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        text = path.read_text("utf-8")
-        document = yaml.load(text, loader)  # a safe loader
+        with path.open("rb") as file:
+            text = file.read(LARGEST_KUBECONFIG + 1)
+        if len(text) > LARGEST_KUBECONFIG:
+            raise ConfigError(f"the file {path} is no kubeconfig: it holds more than {LARGEST_KUBECONFIG >> 20} MiB")
+        document = yaml.load(text.decode("utf-8"), loader)  # a safe loader
     except FileNotFoundError:
         raise ConfigError(f"the kubeconfig {path} does not exist; check --kubeconfig") from None
     except OSError as e:
@@ -106,7 +111,11 @@ def _read(path: Path) -> dict[str, Any]:
         mark = getattr(e, "problem_mark", None)
         at = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
         problem = clean_text(getattr(e, "problem", None) or "syntax error", 120)
-        raise ConfigError(f"the kubeconfig {path} is no valid YAML{at}: {problem}") from None
+        raise ConfigError(f"the kubeconfig {path} is not valid YAML{at}: {problem}") from None
+    except RecursionError:
+        raise ConfigError(f"the kubeconfig {path} is not valid: it is nested too deeply") from None
+    except ValueError:  # a date or a number that there cannot be
+        raise ConfigError(f"the kubeconfig {path} is not valid: it holds a date or number that cannot be") from None
     if document is None:
         return {}
     if not isinstance(document, dict):
@@ -116,6 +125,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"the file {path} is no kubeconfig: its kind is {clean_text(str(kind), 40)!r}, not 'Config'"
         )
+    wrong = wrong_field(document)
+    if wrong:
+        raise ConfigError(f"the kubeconfig {path} is malformed: {wrong}")
     return document
 
 
@@ -129,7 +141,7 @@ def _merge(config: KubeConfig, document: dict[str, Any], path: Path) -> None:
             for key in paths:
                 if entry.get(key):
                     entry[key] = str(_base(path) / str(entry[key]))
-            command = (entry.get("exec") or {}).get("command", "") if section == "users" else ""
+            command = str((entry.get("exec") or {}).get("command") or "") if section == "users" else ""
             if os.sep in command:
                 entry["exec"] = {**entry["exec"], "command": str(_base(path) / command)}
             merged[name] = entry
@@ -142,17 +154,14 @@ def _base(path: Path) -> Path:
 def _entries(document: dict[str, Any], section: str, path: Path) -> dict[str, dict[str, Any]]:
     listed = document.get(section) or []
     singular = section[:-1]
-    if not isinstance(listed, list):
-        raise ConfigError(f"the kubeconfig {path} is malformed: {section} is no list")
     entries: dict[str, dict[str, Any]] = {}
     for number, item in enumerate(listed, 1):
-        inner = item.get(singular) if isinstance(item, dict) else None
-        if not isinstance(item, dict) or not item.get("name") or not isinstance(inner, dict | None):
+        if not item.get("name"):
             raise ConfigError(f"the kubeconfig {path} is malformed: entry {number} of {section} has no name")
         name = str(item["name"])
         if name in entries:
             raise ConfigError(f"the kubeconfig {path} names the {singular} {clean_text(name, 80)!r} twice")
-        entries[name] = dict(inner or {})
+        entries[name] = dict(item.get(singular) or {})
     return entries
 
 

@@ -15,6 +15,7 @@ from kdash.cluster.transport import Answer, Request, Transport
 from kdash.cluster.watch_stream import EmptyWatchStream, HttpWatchStream
 from kdash.informer.errors import DecodeError, StopRequested, TransportError
 from kdash.informer.list_watch import CancelToken, ListOptions, ListPage, WatchStream
+from kdash.informer.object_decoding import DECODING_ERRORS, repaired_text
 from kdash.informer.objects import KubeObject
 from kdash.informer.resources import ResourceInfo
 
@@ -43,14 +44,21 @@ class _List(msgspec.Struct):
 _list_decoder = msgspec.json.Decoder(_List)
 
 
+def _decode_repaired(body: bytes, error: Exception) -> _List:
+    try:
+        return _list_decoder.decode(repaired_text(body, error))
+    except (DecodeError, *DECODING_ERRORS) as e:
+        raise DecodeError(
+            f"the server's answer to the list is not a Kubernetes list: {clean_text(str(e))}"
+        ) from None
+
+
 def decode_list(body: bytes) -> ListPage:
     """One page from the body of a LIST. Raises `DecodeError` when it is no list."""
     try:
         page = _list_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
-        raise DecodeError(
-            f"the server's answer to the list is no Kubernetes list: {clean_text(str(e))}"
-        ) from None
+    except DECODING_ERRORS as e:
+        page = _decode_repaired(body, e)
     unnamed_list = not page.kind and page.items is not None  # as typed clients, take it for what was asked for
     if not (page.kind.endswith("List") or page.kind == "Table" or unnamed_list):
         what = f"a {clean_text(page.kind, 60)}" if page.kind else "an object without kind"

@@ -24,7 +24,7 @@ import urllib3
 
 import kdash
 from kdash.cluster.connection import Interrupt, interruptible
-from kdash.cluster.failures import error_from_answer, outcome_of, transport_error, without_userinfo
+from kdash.cluster.failures import error_from_answer, outcome_of, retry_after_s, transport_error, without_userinfo
 from kdash.cluster.framing import ChunkedBody, CountedBody, Framing, GzipBody, UntilCloseBody
 from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.errors import (
@@ -179,11 +179,9 @@ class Answer:
 
     @property
     def retry_after_s(self) -> int | None:
-        """The Retry-After header, if it is a whole number of seconds (client-go reads no dates)."""
-        try:
-            return int(self.headers.get("Retry-After", ""))
-        except ValueError:
-            return None
+        """The Retry-After header, if it is a whole number of seconds up to `LONGEST_RETRY_AFTER_S` (client-go reads
+        no dates)."""
+        return retry_after_s(self.headers.get("Retry-After"))
 
     def set_read_timeout(self, seconds: float | None) -> None:
         """The longest silence that the next reads allow."""
@@ -240,7 +238,7 @@ class Answer:
         except TransportError:
             body = b""
         return error_from_answer(
-            self.code, self.content_type, self.headers.get("Location"), body, self.retry_after_s
+            self.code, self.content_type, self.headers.get("Location"), body, self.headers.get("Retry-After")
         )
 
     def follow(self, cancel: CancelToken) -> None:

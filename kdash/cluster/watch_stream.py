@@ -12,6 +12,7 @@ parsed in general.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 
@@ -22,12 +23,13 @@ from kdash.cluster.failures import outcome_of
 from kdash.cluster.transport import Answer
 from kdash.informer.clock import Clock
 from kdash.informer.errors import ApiStatusError, DecodeError, InformerError, StatusCause, StopRequested
+from kdash.informer.limits import LARGEST_OBJECT
 from kdash.informer.list_watch import WatchEvent
+from kdash.informer.object_decoding import DECODING_ERRORS, repaired_text
 from kdash.informer.objects import KubeObject
 
 __all__ = ["EmptyWatchStream", "EventDecoder", "HttpWatchStream"]
 
-_LONGEST_LINE = 128 << 20
 _REARM_S = 5.0
 _END_ANNOTATION = "k8s.io/initial-events-end"
 _TYPES = ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")
@@ -44,6 +46,15 @@ _new_event = tuple.__new__  # what WatchEvent(…) does, without its argument ha
 class _Frame(msgspec.Struct):
     type: str
     object: msgspec.Raw
+
+
+def _frame_of(line: bytes) -> _Frame:
+    try:
+        return msgspec.json.decode(line, type=_Frame)
+    except DECODING_ERRORS as e:
+        with contextlib.suppress(DecodeError):
+            return msgspec.json.decode(repaired_text(line, e), type=_Frame)
+        raise
 
 
 def _undecodable(why: str, size: int) -> WatchEvent:
@@ -76,7 +87,7 @@ class EventDecoder:
                 append(decode(piece))
             elif at < 0:
                 self._cut += piece
-                if len(self._cut) > _LONGEST_LINE:
+                if len(self._cut) > LARGEST_OBJECT:
                     append(self._reject("a line of the stream has no end", len(self._cut)))
             else:
                 self._feed_lines(piece, at, append)
@@ -90,7 +101,8 @@ class EventDecoder:
         """Several lines in one piece, the first of which ends at `at`; `find`, unlike `split`, is quick."""
         start, find = 0, piece.find
         if self._cut:
-            line = bytes(self._cut) + piece[:at]
+            self._cut += piece[:at]
+            line = bytes(self._cut)
             self._cut = bytearray()
             if not line.isspace():
                 append(self._decode(line))
@@ -149,8 +161,8 @@ class EventDecoder:
 
     def _decode_any(self, line: bytes, size: int) -> WatchEvent:
         try:
-            frame = msgspec.json.decode(line, type=_Frame)
-        except (msgspec.DecodeError, UnicodeDecodeError) as e:
+            frame = _frame_of(line)
+        except DECODING_ERRORS as e:
             return self._reject(clean_text(str(e)), size)
         raw = bytes(frame.object)
         if frame.type == "ERROR":
@@ -169,7 +181,7 @@ class EventDecoder:
     def _decode_error(self, raw: bytes, size: int) -> WatchEvent:
         try:
             status = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as e:
+        except DECODING_ERRORS as e:
             return self._reject(clean_text(str(e)), size)
         if not isinstance(status, dict) or not status.get("kind"):
             return self._reject("the object of an ERROR event is no Status", size)
@@ -195,7 +207,7 @@ def _marks_initial_events_end(raw: bytes) -> bool:
         return False
     try:
         bookmark: _Annotated | None = msgspec.json.decode(raw, type=_Annotated)
-    except msgspec.DecodeError:
+    except DECODING_ERRORS:
         return False
     if bookmark is not None and bookmark.rows:  # a Table carries it in its only row
         bookmark = bookmark.rows[0].object

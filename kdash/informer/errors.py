@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kdash.informer.limits import LONGEST_RETRY_AFTER_S
+
 __all__ = [
     "ApiStatusError",
     "ConnectionRefused",
@@ -122,11 +124,11 @@ class ApiStatusError(InformerError):
         code = status.get("code")
         retry_after = details.get("retryAfterSeconds")
         return cls(
-            code if isinstance(code, int) and code else http_code,
+            code if type(code) is int and 0 < code < 1000 else http_code,
             str(status.get("reason", "") or ""),
             str(status.get("message", "") or ""),
             causes,
-            retry_after if isinstance(retry_after, int) else None,
+            retry_after if type(retry_after) is int and 0 <= retry_after <= LONGEST_RETRY_AFTER_S else None,
             str(metadata.get("continue", "") or ""),
         )
 

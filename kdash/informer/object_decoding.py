@@ -6,7 +6,7 @@ in Go. `DECODING_ERRORS` is all that the header decoder can raise.
 
 from __future__ import annotations
 
-import json
+import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -110,8 +110,8 @@ def decode_object(raw: bytes) -> dict[str, Any]:
     """The whole object. Bad UTF-8 in it is repaired, as Go does."""
     try:
         return _object_decoder.decode(raw)
-    except DECODING_ERRORS:
-        return dict(_repaired(raw))
+    except DECODING_ERRORS as error:
+        return dict(_repaired(raw, error))
 
 
 def decode_fields(raw: bytes) -> dict[str, msgspec.Raw]:
@@ -126,15 +126,38 @@ def decode_value(raw: msgspec.Raw) -> Any:
     """One value that `decode_fields` left undecoded."""
     try:
         return _value_decoder.decode(raw)
-    except DECODING_ERRORS:
-        return _repaired(bytes(raw))
+    except DECODING_ERRORS as error:
+        return _repaired(bytes(raw), error)
 
 
-def _repaired(raw: bytes) -> Any:
+_ESCAPES = re.compile(
+    rb"(?s)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"  # a whole surrogate pair
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half a pair
+    rb"|\\."  # any other escape, a backslash that is itself escaped among them
+)
+
+
+def repaired_text(raw: bytes | msgspec.Raw, error: Exception) -> bytes:
+    """`raw`, whose decoding raised `error`, with U+FFFD for whatever is not Unicode text, as Go puts there.
+
+    Raises the `DecodeError` for `error` when that is not what is wrong.
+    """
+    before = bytes(raw)
+    text = _ESCAPES.sub(_mended, before.decode("utf-8", "replace").encode())
+    if isinstance(error, RecursionError) or text == before:
+        raise malformed(error) from None
+    return text
+
+
+def _mended(match: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if match[2] else match[0]
+
+
+def _repaired(raw: bytes, error: Exception) -> Any:
     try:
-        return json.loads(raw.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        raise DecodeError("malformed object: its JSON cannot be decoded") from None
+        return _value_decoder.decode(repaired_text(raw, error))
+    except DECODING_ERRORS as e:
+        raise malformed(e) from None
 
 
 def decode_strings(raw: bytes, decoder: StringsDecoder) -> dict[str, str]:

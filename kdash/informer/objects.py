@@ -27,6 +27,13 @@ __all__ = ["KubeObject", "pack_together"]
 _decode_header = decoding.header_decoder.decode
 
 
+def _decode_header_again(raw: bytes) -> decoding.Header:
+    try:
+        return _decode_header(raw)
+    except decoding.DECODING_ERRORS as error:
+        raise decoding.malformed(error) from None
+
+
 class KubeObject(msgspec.Struct, frozen=True, eq=False, gc=False, repr_omit_defaults=True):
     """One object. Make it with `from_bytes` or `from_dict`; read it like a dict, or through its properties.
 
@@ -50,12 +57,14 @@ class KubeObject(msgspec.Struct, frozen=True, eq=False, gc=False, repr_omit_defa
     def from_bytes(cls, raw: bytes | msgspec.Raw, api_version: str = "", kind: str = "") -> KubeObject:
         """From the JSON of one object; `api_version` and `kind` fill in where the JSON has none.
 
-        Raises `DecodeError` when the bytes are no JSON object or its metadata is malformed.
+        Text that is not Unicode (bad UTF-8, half a surrogate pair) is replaced, as Go does. Raises `DecodeError` when
+        the bytes are no JSON object or its metadata is malformed.
         """
         try:
             header = _decode_header(raw)
         except decoding.DECODING_ERRORS as error:
-            raise decoding.malformed(error) from None
+            raw = decoding.repaired_text(raw, error)
+            header = _decode_header_again(raw)
         meta = header.metadata or decoding.NO_METADATA
         namespace, name = meta.namespace, meta.name or ""
         if namespace:

@@ -159,7 +159,7 @@ def test_explicit_file_that_is_missing(tmp_path):
 
 def test_bad_yaml_tells_the_place_and_not_the_content(tmp_path):
     said = sentence(tmp_path, "users:\n- name: x\n  user: {token: hunter2\n")
-    assert "no valid YAML at line" in said
+    assert "not valid YAML at line" in said
     assert "hunter2" not in said
 
 
@@ -168,7 +168,7 @@ def test_bad_yaml_tells_the_place_and_not_the_content(tmp_path):
     [
         ("just text", "holds no mapping"),
         ("kind: Pod\nmetadata: {}", "its kind is 'Pod'"),
-        ("clusters: {a: b}", "clusters is no list"),
+        ("clusters: {a: b}", "clusters is a mapping where a list belongs"),
         ("contexts: [{context: {cluster: c}}]", "entry 1 of contexts has no name"),
         ("users: [{name: u, user: {}}, {name: u, user: {}}]", "names the user 'u' twice"),
         ("current-context: c", "the context 'c' does not exist"),

@@ -64,7 +64,7 @@ def test_nulls_in_metadata_count_as_absent():
         (b'{"metadata":[]}', "$.metadata"),
         (b'{"metadata":{"name":5}}', "$.metadata.name"),
         (b'{"metadata":{"resourceVersion":5}}', "$.metadata.resourceVersion"),
-        (b'{"metadata":{"name":"\xff"}}', "UTF-8"),
+        (b"{\"metadata\":{\"name\":\"\xff", "no JSON object"),
         (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "nested too deeply"),
     ],
 )

@@ -14,8 +14,13 @@ def main() -> None:
     if arguments in (["--version"], ["-V"]):
         from kdash import __version__
 
-        sys.stdout.write(f"kdash {__version__} (not kdash-rs)\n")
-        return
+        try:
+            if sys.stdout is not None:
+                sys.stdout.write(f"kdash {__version__} (not kdash-rs)\n")
+                sys.stdout.flush()
+                return
+        except OSError:  # the command line says why
+            pass
     gc.disable()  # nothing that is imported goes away again; whoever goes on enables it
     from kdash.cli.app import run
 

@@ -6,19 +6,20 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 no connection, 4 denied, 130 interrupte
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
+from kdash import __version__
 from kdash.cli.bench import bench
 from kdash.cli.dashboard import dashboard
 from kdash.cli.demo import demo
 from kdash.cli.doctor import doctor
 from kdash.cli.failure import FAILED, FINE, INTERRUPTED, USAGE, CommandFailed
 from kdash.cli.info import info
+from kdash.cli.output import prepare, write_lines
 from kdash.cli.record import record, replay
 from kdash.cli.settings import Settings, bind_environment, load_settings, option_names
 from kdash.cli.snapshot import snapshot
@@ -26,6 +27,15 @@ from kdash.cli.trace import trace
 from kdash.probe.text import shorten
 
 __all__ = ["app", "run"]
+
+
+class _Context(click.Context):
+    """Help leaves through the gate, where click would write it itself."""
+
+    def get_help(self) -> str:
+        """Write the help, and end."""
+        write_lines(*super().get_help().split("\n"))
+        self.exit()
 
 
 class DashboardByDefault(click.Group):
@@ -65,8 +75,15 @@ def _first_word(args: Sequence[str]) -> int | None:
     return None
 
 
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        write_lines(f"kdash {__version__} (not kdash-rs)")
+        ctx.exit()
+
+
 @click.group(cls=DashboardByDefault, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="kdash", message="kdash %(version)s (not kdash-rs)")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+              help="Show the version and exit.")
 @click.pass_context
 def app(ctx: click.Context) -> None:
     """See the inside of a Kubernetes informer while it works.
@@ -83,12 +100,15 @@ _THAT_TELL = ("info", "doctor")
 _COMMANDS = (dashboard, bench, demo, doctor, info, record, replay, snapshot, trace)
 for _command in _COMMANDS:
     app.add_command(_command)
+for _command in (app, *_COMMANDS):
+    _command.context_class = _Context
 _SETTINGS = option_names((dashboard, demo))
 bind_environment(_COMMANDS, _SETTINGS)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
+    prepare()
     logging.getLogger("kdash").addHandler(logging.NullHandler())  # else warnings would be written over the screen
     from kdash.ui.files import config_folder
 
@@ -98,7 +118,6 @@ def run(arguments: Sequence[str]) -> int:
         code = app.main(
             list(arguments), prog_name="kdash", standalone_mode=False, obj=settings, default_map=defaults
         )
-        sys.stdout.flush()
     except CommandFailed as failure:
         _say(str(failure))
         return failure.exit_code
@@ -116,7 +135,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say(sentence: str) -> None:
-    click.echo(f"kdash: {shorten(sentence, 800)}", err=True)
+    write_lines(f"kdash: {shorten(sentence, 800)}", err=True)
 
 
 def _say_usage(error: click.ClickException, settings: Settings) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kdash.cli.failure import FAILED, CommandFailed
 from kdash.cli.options import ENGINES, cluster_options, duration_option, given, resource_arguments
-from kdash.probe.text import clean, duration
+from kdash.cli.output import write_json, write_lines
+from kdash.probe.text import duration
 
 if TYPE_CHECKING:
     from kdash.informer.tap import Tap
@@ -66,7 +66,10 @@ def bench(
     finally:
         if server is not None:
             server.stop()
-    click.echo(json.dumps(figures, indent=2) if output == "json" else _table(figures))
+    if output == "json":
+        write_json(figures, indent=2)
+    else:
+        write_lines(*_table(figures))
     return 0
 
 
@@ -130,7 +133,7 @@ def _measure(
         measured.close()
 
 
-def _table(figures: dict[str, Any]) -> str:
+def _table(figures: dict[str, Any]) -> list[str]:
     sync, memory, wave, run = (figures.get(name) for name in ("sync", "memory", "resync", "events"))
     assert sync is not None and memory is not None
     rows = [
@@ -148,7 +151,7 @@ def _table(figures: dict[str, Any]) -> str:
         rows.append(("watch events", f"{run['events']:,} in {duration(run['wall_s'])}, {_size(run['bytes'])}"))
         rows.append(("events/s", f"{run['events_per_s']:,.0f}"))
         rows.append(("CPU per event", f"{run['cpu_us_per_event']:.0f} µs" if run["events"] else "-"))
-    return "\n".join(f"{name:<16}{clean(text)}" for name, text in rows)
+    return [f"{name:<16}{text}" for name, text in rows]
 
 
 def _rate(count: int, seconds: float) -> str:

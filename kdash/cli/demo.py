@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import signal
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -24,6 +23,7 @@ from kdash.cli.options import (
     ui_options,
     ui_options_of,
 )
+from kdash.cli.output import write_lines
 from kdash.observe.demo_server import DemoHost
 from kdash.observe.parse import BadValue
 
@@ -82,9 +82,8 @@ def _serve(host: DemoHost, kubeconfig_out: Path | None) -> int:
                 server.write_kubeconfig(path)
             except OSError as error:
                 raise CommandFailed(f"cannot write the kubeconfig to {path}: {error.strerror}") from None
-            click.echo(f"export KUBECONFIG={shlex.quote(str(path.absolute()))}")
-            click.echo(f"# serving {server.url} until ctrl+c or SIGTERM, both with exit code 0")
-            sys.stdout.flush()
+            write_lines(f"export KUBECONFIG={shlex.quote(str(path.absolute()))}",
+                        f"# serving {server.url} until ctrl+c or SIGTERM, both with exit code 0")
             while not over.wait(3600):
                 pass
     finally:

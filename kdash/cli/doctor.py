@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from kdash.cli.options import cluster_options, given, resource_arguments
+from kdash.cli.output import write_lines
 from kdash.cli.settings import Settings
 from kdash.observe.checkup import Finding, check_cluster
 from kdash.probe.text import clean
@@ -47,13 +48,13 @@ def doctor(ctx: click.Context, /, offline: bool, **values: Any) -> int:
             **connection,
         ):
             code, failed = _told(finding, code, failed)
-    click.echo(f"\n{failed} of these need you" if failed else "\nnothing fails")
+    write_lines("", f"{failed} of these need you" if failed else "nothing fails")
     return code
 
 
 def _told(finding: Finding, code: int, failed: int) -> tuple[int, int]:
     mark = {"ok": "ok  ", "warn": "note", "fail": "FAIL"}[finding.verdict]
-    click.echo(f"{mark} {finding.what:<24} {finding.sentence}")
+    write_lines(f"{mark} {finding.what:<24} {finding.sentence}")
     if finding.verdict == "fail":
         return code or finding.exit_code or 1, failed + 1
     return code, failed

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from kdash import __version__
 from kdash.cli.options import cluster_options, core_options, ui_options
+from kdash.cli.output import write_lines
 from kdash.cli.settings import Settings
 from kdash.probe.text import clean
 
@@ -33,18 +34,18 @@ def info(ctx: click.Context, /, origins: bool, **values: Any) -> int:
 
     settings = ctx.find_object(Settings)
     assert settings is not None
-    click.echo(f"kdash {__version__} (not kdash-rs), Python {platform.python_version()}, {platform.platform()}")
-    click.echo("textual {}, kubernetes {}".format(*map(metadata.version, ("textual", "kubernetes"))))
-    click.echo("\npaths")
+    write_lines(f"kdash {__version__} (not kdash-rs), Python {platform.python_version()}, {platform.platform()}")
+    write_lines("textual {}, kubernetes {}".format(*map(metadata.version, ("textual", "kubernetes"))))
+    write_lines("", "paths")
     for name, path in (("settings", settings.user_file), ("project", settings.project_file),
                        ("themes", config_folder() / "themes"), ("crashes", state_folder() / "crashes"),
                        ("copies", state_folder() / "copies"), ("exports", "the current folder")):
         exists = "" if isinstance(path, str) or path.exists() else "  (not there)"
-        click.echo(f"  {name:<10} {path}{exists}")
-    click.echo("  {:<10} {}".format("kubeconfig", clean(os.environ.get("KUBECONFIG") or "~/.kube/config")))
+        write_lines(f"  {name:<10} {path}{exists}")
+    write_lines("  {:<10} {}".format("kubeconfig", clean(os.environ.get("KUBECONFIG") or "~/.kube/config")))
     if settings.problem:
-        click.echo(f"\nproblem: {settings.problem}")
-    click.echo("\nsettings")
+        write_lines("", f"problem: {settings.problem}")
+    write_lines("", "settings")
     told = 0
     for param in ctx.command.params:
         if not isinstance(param, click.Option) or param.name in (None, "origins", "help"):
@@ -53,11 +54,11 @@ def info(ctx: click.Context, /, origins: bool, **values: Any) -> int:
         if origin or origins:
             told += 1
             name = next((each for each in param.opts if each.startswith("--")), param.opts[0])[2:]
-            click.echo(f"  {name:<18} {_shown(ctx.params[str(param.name)]):<24} {origin or 'default'}")
+            write_lines(f"  {name:<18} {_shown(ctx.params[str(param.name)]):<24} {origin or 'default'}")
     if not told:
-        click.echo("  all are the defaults: --origins lists them")
+        write_lines("  all are the defaults: --origins lists them")
     for action, keys in settings.keys.items():
-        click.echo(f"  keys.{action:<13} {clean(str(keys)):<24} {settings.keys_from}")
+        write_lines(f"  keys.{action:<13} {clean(str(keys)):<24} {settings.keys_from}")
     return 0
 
 

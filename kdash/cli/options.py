@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kdash.cli.failure import USAGE, CommandFailed
+from kdash.cli.output import write_lines
 from kdash.cli.settings import Settings
 from kdash.observe.handlers import HandlerSpec, default_handlers, parse_handler
 from kdash.observe.parse import BadValue, parse_duration, parse_resources
@@ -237,7 +238,7 @@ class Given:
         except BadValue as error:
             observation.stop()
             raise click.BadParameter(str(error), param_hint="--metrics") from None
-        click.echo(f"metrics: {url}", err=True)
+        write_lines(f"metrics: {url}", err=True)
         return observation
 
     def _record(self, observation: LiveObservation) -> None:

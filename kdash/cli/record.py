@@ -21,9 +21,10 @@ from kdash.cli.options import (
     ui_options,
     ui_options_of,
 )
+from kdash.cli.output import write_lines
 from kdash.cli.replaying import open_file, place_in
 from kdash.cli.waiting import check
-from kdash.probe.text import clean, plural
+from kdash.probe.text import plural
 
 __all__ = ["record", "replay"]
 
@@ -66,7 +67,7 @@ def record(demo: bool, for_s: float | None, **values: Any) -> int:
             signal.signal(number, handler)
     if view is not None:
         events = plural(observation.events.total, "line")
-        click.echo(f"recorded {events} of the event log into {clean(view.path)}; kdash replay shows them", err=True)
+        write_lines(f"recorded {events} of the event log into {view.path}; kdash replay shows them", err=True)
     return 0
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kdash.cli.failure import CommandFailed
+from kdash.cli.output import write_lines
 from kdash.observe.parse import BadValue, parse_instant
 from kdash.probe.recording.format import BadRecording
 
@@ -25,7 +26,7 @@ def open_file(path: str, *, playing: bool = False, read_ahead: bool = False) -> 
     except BadRecording as error:
         raise CommandFailed(str(error)) from None
     for sentence in observation.damage:
-        click.echo(f"kdash: {path}: {sentence}", err=True)
+        write_lines(f"kdash: {path}: {sentence}", err=True)
     return observation
 
 

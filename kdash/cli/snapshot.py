@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from kdash.cli.options import (
     given,
     resource_arguments,
 )
+from kdash.cli.output import columns, write_json, write_lines
 from kdash.cli.replaying import open_file, place_in, refuse_with
 from kdash.cli.waiting import check, wait_synced
 from kdash.probe.text import duration, plural
@@ -25,7 +25,7 @@ from kdash.probe.text import duration, plural
 if TYPE_CHECKING:
     from kdash.probe.snapshot import AdviceView, Snapshot
 
-__all__ = ["advice_text", "snapshot", "table"]
+__all__ = ["advice_lines", "snapshot", "table"]
 
 _ADVICE_S = 10.0
 
@@ -85,25 +85,22 @@ def _recorded(path: str, at: str, advice: bool, output: str) -> int:
 
 
 def _print(picture: Snapshot, found: tuple[AdviceView, ...] | None, output: str) -> None:
-    if found is not None:
-        click.echo(advice_text(found, output))
-    elif output == "json":
-        click.echo(json.dumps(_finite(dataclasses.asdict(picture)), indent=2, ensure_ascii=False, allow_nan=False))
-    else:
-        click.echo(table(picture))
-
-
-def advice_text(found: tuple[AdviceView, ...], output: str) -> str:
-    """The advice as text or JSON."""
     if output == "json":
-        return json.dumps([dataclasses.asdict(each) for each in found], indent=2, ensure_ascii=False)
+        what = dataclasses.asdict(picture) if found is None else [dataclasses.asdict(each) for each in found]
+        write_json(_finite(what), indent=2)
+    else:
+        write_lines(*(table(picture) if found is None else advice_lines(found)))
+
+
+def advice_lines(found: tuple[AdviceView, ...]) -> list[str]:
+    """The advice as text."""
     if not found:
-        return "nothing is wrong, as far as these figures tell"
-    blocks = [
-        f"{each.severity.upper()}  {each.subject}: {each.title}  [{each.rule}]\n  {each.figures}\n  -> {each.todo}"
-        for each in found
-    ]
-    return "\n\n".join(blocks)
+        return ["nothing is wrong, as far as these figures tell"]
+    lines: list[str] = []
+    for each in found:
+        lines += [f"{each.severity.upper()}  {each.subject}: {each.title}  [{each.rule}]", f"  {each.figures}",
+                  f"  -> {each.todo}", ""]
+    return lines[:-1]
 
 
 def _finite(value: Any) -> Any:
@@ -112,19 +109,19 @@ def _finite(value: Any) -> Any:
         return {key: _finite(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(each) for each in value]
-    return None if isinstance(value, float) and math.isinf(value) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def table(picture: Snapshot) -> str:
-    """The snapshot as aligned text."""
-    blocks = [f"{picture.source}  {picture.state.word}  {plural(picture.objects, 'object')}"]
-    blocks.append(_columns(
+def table(picture: Snapshot) -> list[str]:
+    """The snapshot as aligned text, in lines."""
+    blocks = [[f"{picture.source}  {picture.state.word}  {plural(picture.objects, 'object')}"]]
+    blocks.append(columns(
         ("INFORMER", "SCOPE", "STATE", "OBJECTS", "RV", "LISTS", "WATCHES", "RELISTS", "SYNC"),
         [(i.name, i.scope, i.state, i.objects, i.resource_version, i.lists, i.watches, i.relists,
           "-" if i.last_list_s is None else duration(i.last_list_s)) for i in picture.informers],
     ))  # fmt: skip
     queue = picture.queue
-    blocks.append(_columns(
+    blocks.append(columns(
         ("QUEUE", "KEYS", "DELTAS", "PEAK", "IN", "OUT", "WAIT P50", "WAIT P99"),
         [(queue.title, queue.keys, queue.deltas, queue.peak, picture.pipeline.delta_total,
           picture.pipeline.pop_total, duration(queue.waited_p50_s), duration(queue.waited_p99_s))],
@@ -138,21 +135,14 @@ def table(picture: Snapshot) -> str:
             handler.name, handler.informer, handler.calls, handler.adds, handler.updates, handler.deletes,
             handler.syncs, duration(handler.p50_s), duration(handler.p99_s), handler.pending, resync,
         ))  # fmt: skip
-    blocks.append(_columns(
+    blocks.append(columns(
         ("HANDLER", "INFORMER", "CALLS", "ADD", "UPDATE", "DELETE", "SYNC", "P50", "P99", "PENDING",
          "RESYNC"),
         rows,
     ))  # fmt: skip
     api = picture.api
-    blocks.append(_columns(
+    blocks.append(columns(
         ("REQUESTS", "LISTS", "WATCHES", "OPEN", "BYTES", "ERRORS", "429S"),
         [(api.requests, api.lists, api.watches, api.open_watches, api.bytes, api.errors, api.throttled)],
     ))  # fmt: skip
-    return "\n\n".join(blocks)
-
-
-def _columns(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    cells = [names, *(tuple(str(cell) for cell in row) for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-    return "\n".join(line.rstrip() for line in lines)
+    return [line for block in blocks for line in ("", *block)][1:]

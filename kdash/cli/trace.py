@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +20,7 @@ from kdash.cli.options import (
     given,
     resource_arguments,
 )
+from kdash.cli.output import write_json, write_lines
 from kdash.cli.replaying import open_file, refuse_with
 from kdash.cli.waiting import check
 
@@ -77,9 +75,8 @@ def _print(lines: Iterator[EventLine], write: Any) -> None:
     try:
         for line in lines:
             write(line)
-        sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
 
 
 def _follow(observation: LiveObservation, for_s: float | None, count: int | None) -> Iterator[EventLine]:
@@ -108,11 +105,11 @@ def _follow(observation: LiveObservation, for_s: float | None, count: int | None
 
 def _write_plain(line: EventLine) -> None:
     at = time.strftime("%H:%M:%S", time.localtime(line.wall)) + f".{int(line.wall % 1 * 1000):03}"
-    click.echo(f"{at} {line.category:<7} {line.informer + ' ' if line.informer else ''}{line.text}")
+    write_lines(f"{at} {line.category:<7} {line.informer + ' ' if line.informer else ''}{line.text}")
 
 
 def _write_json(line: EventLine) -> None:
-    click.echo(json.dumps({
+    write_json({
         "number": line.number, "time": line.wall, "category": line.category, "informer": line.informer,
         "verb": line.verb, "key": line.key, "detail": line.detail, "repeats": line.repeats,
-    }, ensure_ascii=False))  # fmt: skip
+    })  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 
 from kdash.observe.parse import BadValue
 from kdash.probe.snapshot import BucketView, HandlerView, InformerView, Snapshot
+from kdash.probe.text import clean
 
 __all__ = ["MetricsServer"]
 
@@ -70,7 +71,7 @@ def _gauge(name: str, text: str, labels: list[str], rows: list[tuple[list[str], 
 
     family = GaugeMetricFamily(name, text, labels=labels)
     for values, value in rows:
-        family.add_metric(values, value)
+        family.add_metric([clean(each) for each in values], value)
     return family
 
 
@@ -79,7 +80,7 @@ def _counter(name: str, text: str, labels: list[str], rows: list[tuple[list[str]
 
     family = CounterMetricFamily(name, text, labels=labels)
     for values, value in rows:
-        family.add_metric(values, value)
+        family.add_metric([clean(each) for each in values], value)
     return family
 
 
@@ -89,7 +90,7 @@ def _add_bars(family: Any, labels: list[str], bars: Sequence[BucketView], mean_s
         below += bar.total
         buckets.append(("+Inf" if math.isinf(bar.below_s) else str(bar.below_s), below))
     if buckets:
-        family.add_metric(labels, buckets, mean_s * below)
+        family.add_metric([clean(each) for each in labels], buckets, mean_s * below)
 
 
 def _of_informers(picture: Snapshot) -> Iterator[Any]:

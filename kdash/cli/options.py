@@ -113,7 +113,8 @@ core_options = _several(
                     help="Resync period of the handlers, 0 for none.  [default: 30s, in the demo 10s]"),
     click.option("--handler", "handlers", multiple=True, metavar="NAME[=SPEC]", callback=_handlers,
                  help="A handler: NAME counts, NAME=sleep:300ms±100ms takes its time, NAME=package.module:callable is "
-                      "your own; then perhaps ,resync=30s ,slow=100ms; may be repeated."),
+                      "your own; then perhaps ,resync=30s ,slow=100ms; may be repeated.  [default: audit, which "
+                      "counts; in the demo also slow, which sleeps 100 to 340 ms by design]"),
     click.option("--metrics", "metrics_port", type=click.IntRange(0, 65535), default=None, metavar="PORT",
                  help="Serve Prometheus metrics on 127.0.0.1:PORT, 0: any free port (needs kdash[metrics])."),
     click.option("--queue", type=click.Choice(ENGINES), default="delta", show_default=True,
@@ -181,7 +182,7 @@ class Given:
                 handler.load()
         except BadValue as error:
             raise click.BadParameter(str(error), param_hint="--handler") from None
-        handlers = values["handlers"] or default_handlers(demo=demo)[: 1 if quiet else 2]
+        handlers = values["handlers"] or default_handlers(demo=demo and not quiet)
         return Wanted(
             resources=values.get("resources") or ("pods",),
             namespace=values.get("namespace"),

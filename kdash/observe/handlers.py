@@ -15,6 +15,8 @@ from typing import Any
 from kdash.informer.handlers import ResourceEventHandlerFuncs
 from kdash.observe.parse import BadValue, parse_duration
 from kdash.observe.user_code import UserCode, is_target, load
+from kdash.probe.handlers import BY_DESIGN, SLEEPS
+from kdash.probe.text import duration
 
 __all__ = [
     "CountingHandler",
@@ -42,6 +44,14 @@ class HandlerSpec:
     slow_limit_s: float | None = None
     """From which run time its calls count as slow; None: the observation's limit."""
 
+    @property
+    def design(self) -> str:
+        """What its code is, in words: the user's target, or how long kdash's own sleeps; "" for one that counts."""
+        if self.code or self.delay_s <= 0:
+            return self.code
+        low, high = duration(self.delay_s - self.jitter_s), duration(self.delay_s + self.jitter_s)
+        return f"{SLEEPS}{high}{BY_DESIGN}" if low == high else f"{SLEEPS}{low} to {high}{BY_DESIGN}"
+
     def load(self) -> UserCode | None:
         """Its code, loaded; None for a handler of kdash's. Raises `BadValue`; runs the user's code."""
         if not self.code:
@@ -53,12 +63,11 @@ class HandlerSpec:
 
 
 def default_handlers(*, demo: bool = False) -> tuple[HandlerSpec, ...]:
-    """`audit` counts and resyncs; `slow` takes 20 to 60 ms a call and asks for no resync.
+    """`audit` counts and resyncs; in the demo there is also `slow`, so that a backlog can be seen growing.
 
-    On the demo it takes several times as long, which is too long for the demo's rate: its backlog can be seen growing.
+    `slow` sleeps 100 to 340 ms a call by design, which is too long for the demo's rate, and asks for no resync.
     """
-    slow = HandlerSpec("slow", 0.22, 0.12, 0.0) if demo else HandlerSpec("slow", 0.04, 0.02, 0.0)
-    return (HandlerSpec("audit"), slow)
+    return (HandlerSpec("audit"), HandlerSpec("slow", 0.22, 0.12, 0.0)) if demo else (HandlerSpec("audit"),)
 
 
 def parse_handler(text: str) -> HandlerSpec:

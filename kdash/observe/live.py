@@ -226,7 +226,7 @@ class LiveObservation(OrderDoor):
         handler: ResourceEventHandler = make_handler(spec, self.stopping, seed)
         if spec.code or spec.delay_s > 0:
             handler = WatchedHandler(handler, spec.name, informer.name, self.tap, self.microscope.sampler)
-        self.recorder.describe_handler(informer.name, spec.name, spec.code, spec.slow_limit_s)
+        self.recorder.describe_handler(informer.name, spec.name, spec.design, spec.slow_limit_s)
         informer.add_event_handler(handler=handler, resync_period=period_s, name=spec.name)
 
     def in_background(self, work: Callable[[], object], name: str) -> threading.Thread:

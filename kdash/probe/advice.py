@@ -72,7 +72,7 @@ def never_drains(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
             "never-drains", PROBLEM, _who(handler), "the handler never catches up: its backlog grows", figures,
             "stop its exceptions first: it is not busy, it pauses after each"
             if _raises(handler, picture, limits) and handler.busy < limits.busy
-            else f"{_WORK_QUEUE}.{_where(handler)}",
+            else _relief(handler),
         )
 
 
@@ -89,7 +89,7 @@ def slow_calls(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
             f"calls take {duration(handler.p50_s)} (p50) to {duration(handler.p99_s)} (p99), the limit is "
             f"{duration(handler.slow_limit_s)}; busy {handler.busy:.0%}; in the last minute {duration(whole.p50_s)} "
             f"(p50) to {duration(whole.p99_s)} (p99) from an event's arrival to the handler's return",
-            f"{_WORK_QUEUE}.{_where(handler)}",
+            _relief(handler),
         )
 
 
@@ -104,6 +104,12 @@ def _grows(handler: HandlerView, seconds: int) -> bool:
         return False
     rises = sum(later >= earlier for earlier, later in pairwise(history))
     return history[-1] > history[0] and rises >= 0.8 * seconds
+
+
+def _relief(handler: HandlerView) -> str:
+    if handler.by_design:
+        return f"nothing is wrong with it: it {handler.code}; give --handler to run others in its place"
+    return f"{_WORK_QUEUE}.{_where(handler)}"
 
 
 def _where(handler: HandlerView) -> str:

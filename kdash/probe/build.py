@@ -162,7 +162,7 @@ def _held_by(handlers: Sequence[HandlerView], state: StateView, now: float) -> s
         return "API server: no answer"
     worst = max(handlers, key=lambda handler: handler.pending, default=None)
     if worst is not None and worst.pending > 10:
-        return f"handler {worst.name}: {worst.pending} pending"
+        return f"handler {worst.name} is behind: {worst.pending} pending"
     return ""
 
 

@@ -152,11 +152,11 @@ def _error(record: Record) -> Line | None:
 def _timer_armed(record: Record) -> Line | None:
     if "tick" in str(record[8]):
         return None
-    return Line("RESYNC", f"timer started: a tick every {duration(record[6])}", "timer")
+    return Line("RESYNC", f"started, every {duration(record[6])}", "timer")
 
 
 def _timer_stopped(record: Record) -> Line | None:
-    return Line("RESYNC", f"timer stopped: {clean(str(record[6]))}", "timer")
+    return Line("RESYNC", f"stopped: {clean(str(record[6]))}", "timer")
 
 
 def _replace(record: Record) -> Line | None:

@@ -14,8 +14,10 @@ from kdash.probe.snapshot import CallbackView, HandlerView, LatencyView, Running
 from kdash.probe.stuck import CALLBACK_NAMES, StuckCalls
 from kdash.probe.text import clean, duration
 
-__all__ = ["CALLBACK_NAMES", "HandlerState", "HandlerTopic"]
+__all__ = ["BY_DESIGN", "CALLBACK_NAMES", "SLEEPS", "HandlerState", "HandlerTopic"]
 
+SLEEPS, BY_DESIGN = "sleeps ", " by design"
+"""How a description of a handler that takes its time on purpose begins and ends."""
 _NAMES = itemgetter(9)
 _KIND_AND_SYNC = itemgetter(6, 10)
 _WAIT, _RUN, _ERROR = itemgetter(13), itemgetter(14), itemgetter(15)
@@ -182,6 +184,7 @@ class HandlerState:
             max(0, (self.initial_total or 0) - self.initial_done) if not self.synced else 0,
             self.worst, self.worst_at, tuple(self.run.p99_history), tuple(self.pending_history),
             code=clean(self.code),
+            by_design=self.code.endswith(BY_DESIGN),
             callbacks=self._callbacks(),
             end_to_end=end_to_end.view(False) if end_to_end is not None else LatencyView(),
             end_to_end_minute=end_to_end.view(True) if end_to_end is not None else LatencyView(),

@@ -253,7 +253,9 @@ class HandlerView:
     p99_history: tuple[float, ...] = ()
     pending_history: tuple[int, ...] = ()
     code: str = ""
-    """`package.module:callable` of the user's own handler; "" for one of kdash's."""
+    """`package.module:callable` of the user's own handler, or what one of kdash's does by design; "" if it counts."""
+    by_design: bool = False
+    """It takes its time on purpose: `code` says how much."""
     callbacks: tuple[CallbackView, ...] = ()
     """Per kind of callback that was called at all: OnAdd, OnUpdate, OnDelete."""
     end_to_end: LatencyView = field(default_factory=LatencyView)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdash.observe.handlers import HandlerSpec, SleepingHandler, default_handlers, make_handler, parse_handler
+from kdash.observe.live import Wanted
 from kdash.observe.parse import BadValue, parse_duration, parse_resources
 
 
@@ -84,10 +85,13 @@ def test_a_bad_handler_is_refused(text: str) -> None:
         parse_handler(text)
 
 
-def test_the_default_handlers_are_one_that_resyncs_and_one_that_does_not() -> None:
-    audit, slow = default_handlers()
-    assert (audit.name, audit.delay_s, audit.period_s) == ("audit", 0.0, None)
-    assert (slow.name, slow.period_s) == ("slow", 0.0) and slow.delay_s > 0
+def test_nothing_artificial_runs_on_ones_own_cluster() -> None:
+    assert [(spec.name, spec.delay_s, spec.period_s) for spec in default_handlers()] == [("audit", 0.0, None)]
+    assert [spec.name for spec in Wanted().handlers] == ["audit"]
+    audit, slow = default_handlers(demo=True)
+    assert (audit.name, slow.name, slow.period_s) == ("audit", "slow", 0.0)
+    assert slow.design == "sleeps 100ms to 340ms by design"
+    assert (HandlerSpec("a").design, parse_handler("a=sleep:1s").design) == ("", "sleeps 1s by design")
 
 
 def test_a_sleeping_handler_wakes_when_the_observation_stops() -> None:

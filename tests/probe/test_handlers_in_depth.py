@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kdash.probe.advice import advise
 from tests.probe.records import Tape
 
 OWN = ("app.py", 12, "resize", "time.sleep(1)", True)
@@ -171,3 +172,26 @@ def test_the_gate_counts_what_arrives_and_what_is_stepped() -> None:
     assert tape.snapshot().gate.last_step == "handler mine: default/web OnUpdate"
     tape.emit("gate", what="release", stage="all", name="")
     assert not tape.snapshot().gate.held
+
+
+def test_a_handler_that_is_slow_by_design_is_named_so_and_its_advice_points_at_no_line() -> None:
+    tape = taped()
+    tape.recorder.describe_handler("pods", "mine", "sleeps 100ms to 340ms by design", None)
+    tape.emit("handler.start", listener="mine", kind="update", key="default/web")
+    sample(tape, ("lib/threading.py", 331, "wait", "gotit = waiter.acquire(True, timeout)", False))
+    tape.call("mine", run_s=0.3)
+    for _ in range(40):
+        distribute(tape, 8)
+        tape.pass_time(1)
+    picture = handler(tape)
+    assert picture.by_design and picture.code == "sleeps 100ms to 340ms by design"
+    todo = [each.todo for each in advise(tape.snapshot()) if each.subject == "handler mine of pods"]
+    assert todo and all("sleeps 100ms to 340ms by design" in each and "threading.py" not in each for each in todo)
+
+
+def test_a_backlog_is_called_behind_and_the_timer_is_named_once() -> None:
+    tape = taped()
+    distribute(tape, 11)
+    assert tape.snapshot().pipeline.held_by == "handler mine is behind: 11 pending"
+    tape.emit("resync.timer_armed", period_s=10.0, due_at=10.0, why="")
+    assert "RESYNC timer  started, every 10s" in tape.texts()

@@ -149,7 +149,7 @@ def test_pending_grows_while_a_call_is_stuck_and_busy_is_full() -> None:
     assert tape.snapshot().pipeline.held_by == ""
     for number in range(7):
         tape.emit("notify.distribute", kind="update", key=f"a/{number}", delivered_to=("slow",), skipped=())
-    assert tape.snapshot().pipeline.held_by == "handler slow: 14 pending"
+    assert tape.snapshot().pipeline.held_by == "handler slow is behind: 14 pending"
 
 
 def test_what_a_handler_has_taken_already_is_not_pending() -> None:

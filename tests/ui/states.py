@@ -84,7 +84,7 @@ LIVE = Snapshot(
         "pods", "-A", "watching", True, 42, 42, 1, "11868", NOW - 0.4, NOW - 234, 480.0, lists=1, watches=1,
         bookmarks=4, last_bookmark_at=NOW - 20, last_list_s=0.038, last_list_items=42,
     ),),
-    pipeline=PipelineView(4.6, 4.6, 4.6, 12.8, 1078, 1120, 1120, 4502, held_by="handler slow: 118 pending"),
+    pipeline=PipelineView(4.6, 4.6, 4.6, 12.8, 1078, 1120, 1120, 4502, held_by="handler slow is behind: 118 pending"),
     queue=QueueView(
         keys=3, deltas=4, objects=3, peak=42, in_rate=14, out_rate=14, history=tuple(map(int, history(30))),
         head=(QueueRow("default/web-7f9c-x2p", "Updated", 0.0002),

@@ -9,7 +9,7 @@ from kdash.observe.door import Observation
 from kdash.probe.events import EventLine
 from kdash.probe.filters import LineTest, line_filter
 from kdash.probe.objects import ObjectRef
-from kdash.probe.text import clean
+from kdash.probe.text import clean, plural
 from kdash.ui.panes.pane import Pane
 from kdash.ui.presenter.context import Context, ago, whole
 from kdash.ui.presenter.events import event_row
@@ -63,7 +63,7 @@ class EventsPane(Pane):
         if width < 90:
             title = f"Events  {follow}" + (f"  /{clean(self.filter_text)}" if self.filter_text else "")
         else:
-            title = f"Events   {follow}   filter {clean(self.filter_text) or 'none'}   {log.total} lines"
+            title = f"Events   {follow}   filter {clean(self.filter_text) or 'none'}   {plural(log.total, 'line')}"
             if context.snapshot.tap_dropped:
                 title += f", dropped {context.snapshot.tap_dropped}"
         self.frame(title, lines)

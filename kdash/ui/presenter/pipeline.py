@@ -111,7 +111,7 @@ def _urgent(snapshot: Snapshot) -> Span:
         last = f"last step: {clean(gate.last_step)}" if gate.last_step else came
         return f"{words}; {last}", "warn"
     if snapshot.pipeline.held_by and not _broken(snapshot):
-        return f"!! held up by {clean(snapshot.pipeline.held_by)}", "warn"
+        return f"!! {clean(snapshot.pipeline.held_by)}", "warn"
     return "", "dim"
 
 

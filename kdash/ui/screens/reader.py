@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from kdash.probe.text import plural
 from kdash.ui.glyphs import Glyphs
 from kdash.ui.panes.pane import Pane
 from kdash.ui.spans import Line
@@ -66,7 +67,7 @@ class Reader(ModalScreen[None]):
         height = self._pane.inner[1]
         self._from = max(0, min(self._from, len(self._text) - height))
         last = min(len(self._text), self._from + height)
-        note = f"{self._from + 1}-{last} of {len(self._text)} lines, esc leaves"
+        note = f"{self._from + 1}-{last} of {plural(len(self._text), 'line')}, esc leaves"
         self._pane.frame(self._head, self._text[self._from : last], note)
 
     def action_scroll_by(self, lines: int) -> None:

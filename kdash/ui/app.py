@@ -28,7 +28,7 @@ from kdash.ui.commands import Commands
 from kdash.ui.glyphs import ASCII, UNICODE
 from kdash.ui.help_text import footer_line
 from kdash.ui.layout import PANES, Layout, Rect, lay_out
-from kdash.ui.life import exit_at_signals, leave, run_in_terminal, terminal_is_gone
+from kdash.ui.life import run_in_terminal, terminal_is_gone
 from kdash.ui.orders import Flash
 from kdash.ui.pace import Pace
 from kdash.ui.panes.api import ApiPane
@@ -147,7 +147,8 @@ class KdashApp(TerminalApp):
             return
         self.set_rate(self.options.refresh_hz)
         self.call_after_refresh(self.set_timer, 0.03, self._begin)
-        exit_at_signals(self)
+        if self.ending is not None and self.ending.code is not None:
+            self.exit(self.ending.code)
 
     def set_rate(self, hz: float) -> None:
         """Draw `hz` times a second."""
@@ -216,7 +217,7 @@ class KdashApp(TerminalApp):
 
     def _every_second(self) -> None:
         if self._driver is not None and not self.is_headless and terminal_is_gone():
-            leave(self, 129)
+            self.leave(129)
         if self.observation.is_demo != self._was_demo:
             self._was_demo = self.observation.is_demo
             self.bind_keys()
@@ -266,6 +267,9 @@ class KdashApp(TerminalApp):
         """One sentence in the place of the key hints, for some seconds: it hides no figures."""
         self._message = ((f" {clean(text)}", "ok" if ok else "warn"),)
         self._message_until = self.observation.now() + 5.0
+
+    def tell_dropped(self, sentence: str) -> None:
+        self.say(sentence, ok=False)
 
     def tell(self, outcome: Outcome) -> None:
         """What became of an order; the observation has put it into the event log, too."""

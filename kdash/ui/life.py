@@ -1,16 +1,14 @@
 """How the dashboard lives in a terminal: start, signals, a terminal that goes away, a crash, and the end.
 
-Contract: whatever happens, the terminal is given back and the process ends: within `_PATIENCE_S` even when the terminal
-is gone and what was written to it cannot be. A crash leaves one sentence and a report without secrets.
+Contract: whatever happens, the terminal is given back and the process ends, see `ending`. A crash leaves one sentence
+and a report without secrets.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,21 +16,25 @@ from typing import TYPE_CHECKING
 
 from kdash.probe.text import shorten
 from kdash.ui.crash import redact, write_report
+from kdash.ui.ending import Ending
 
 if TYPE_CHECKING:
     from kdash.ui.app import KdashApp
 
-__all__ = ["exit_at_signals", "run_in_terminal", "terminal_is_gone"]
+__all__ = ["run_in_terminal", "terminal_is_gone"]
 
 _logger = logging.getLogger(__name__)
-_PATIENCE_S = 3.0
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def run_in_terminal(app: KdashApp) -> int:
-    """Run the app until the user leaves it; returns the exit code."""
+    """Run the app until the user leaves it; returns the exit code.
+
+    The process ends at the latest `PATIENCE_S` after that, whatever still runs in it.
+    """
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         raise RuntimeError("the dashboard needs a terminal: use kdash snapshot or kdash trace in a pipe")
+    app.ending = Ending(app.exit_soon)
+    app.ending.catch_signals()
     switch_s = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)
     try:
@@ -75,22 +77,6 @@ def _quiet_threads() -> Iterator[None]:
         yield
     finally:
         threading.excepthook = before
-
-
-def exit_at_signals(app: KdashApp) -> None:
-    """SIGTERM and SIGHUP end the app as `q` does, with the exit code of the signal."""
-    loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-            loop.add_signal_handler(number, leave, app, 128 + number)
-
-
-def leave(app: KdashApp, code: int) -> None:
-    """End the app; and the process, should the terminal not take the last words."""
-    last_resort = threading.Timer(_PATIENCE_S, os._exit, (code,))
-    last_resort.daemon = True
-    last_resort.start()
-    app.exit(code)
 
 
 def terminal_is_gone() -> bool:

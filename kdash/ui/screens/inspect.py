@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
 from kdash.probe.objects import ObjectRef
 from kdash.ui.panes.inspect import InspectPane
 from kdash.ui.panes.pane import Pane
 from kdash.ui.presenter.context import Context
+from kdash.ui.screens.overlay import Overlay
 
 if TYPE_CHECKING:
     from kdash.ui.app import KdashApp
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["InspectScreen"]
 
 
-class InspectScreen(ModalScreen[None]):
+class InspectScreen(Overlay[None]):
     """Shows one object until the user leaves it."""
 
     DEFAULT_CSS = """

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from kdash.ui.layout import Rect
+from kdash.ui.screens.overlay import Overlay
 
 __all__ = ["JumpScreen"]
 
 _LETTERS = "asdfjklghqwertyuiop"
 
 
-class JumpScreen(ModalScreen[str | None]):
+class JumpScreen(Overlay[str | None]):
     """Gives the name of the pane that was chosen; None when another key was pressed."""
 
     DEFAULT_CSS = """

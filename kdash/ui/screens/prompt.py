@@ -11,10 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from kdash.ui.screens.overlay import Overlay
 from kdash.ui.screens.typed import TypedScreen
 
 __all__ = ["Entry", "Palette", "Prompt", "Question"]
@@ -55,7 +55,7 @@ class Prompt(TypedScreen[str | None]):
         self.dismiss(None)
 
 
-class Question(ModalScreen[bool]):
+class Question(Overlay[bool]):
     """Asks for a yes: `y` or enter; everything else is a no."""
 
     DEFAULT_CSS = """

@@ -7,18 +7,18 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
 from kdash.probe.text import plural
 from kdash.ui.glyphs import Glyphs
 from kdash.ui.panes.pane import Pane
+from kdash.ui.screens.overlay import Overlay
 from kdash.ui.spans import Line
 from kdash.ui.themes import Palette
 
 __all__ = ["Reader"]
 
 
-class Reader(ModalScreen[None]):
+class Reader(Overlay[None]):
     """Shows `lines` under `title`."""
 
     DEFAULT_CSS = """

@@ -8,22 +8,24 @@ from __future__ import annotations
 from typing import TypeVar
 
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Input
+
+from kdash.ui.intake import TYPED_MAX
+from kdash.ui.screens.overlay import Overlay
 
 __all__ = ["TypedScreen"]
 
 Result = TypeVar("Result")
 
 
-class TypedScreen(ModalScreen[Result]):
+class TypedScreen(Overlay[Result]):
     """Its `Input` gets every key from the moment the screen was asked for."""
 
     AUTO_FOCUS = ""
 
     def __init__(self) -> None:
         super().__init__()
-        self._early: list[Key] = []
+        self._early: list[Key | str] = []
         self._is_ready = False
 
     def on_mount(self) -> None:
@@ -39,14 +41,33 @@ class TypedScreen(ModalScreen[Result]):
         """Hand over what was typed so far, then let the line have the rest: nothing comes between."""
         self._is_ready = True
         early, self._early = self._early, []
-        for event in early:
-            self._hand_over(event)
+        for each in early:
+            if isinstance(each, str):
+                self._insert(each)
+            else:
+                self._hand_over(each)
         self.set_focus(self.query_one(Input))
 
     def _hand_over(self, event: Key) -> None:
         again = Key(event.key, event.character)
         again._sender = None  # else it would not rise to the app, which knows what enter means
         self.query_one(Input)._forward_event(again)
+
+    def take_text(self, text: str) -> int:
+        """Take characters that were typed or pasted in one go, the first line of them; returns how many were kept."""
+        line = text.splitlines()[0] if text else ""
+        if self._is_ready:
+            return self._insert(line) + len(text) - len(line)
+        room = TYPED_MAX - sum(len(each) for each in self._early if isinstance(each, str))
+        self._early.append(line[: max(room, 0)])
+        return min(len(line), max(room, 0)) + len(text) - len(line)
+
+    def _insert(self, text: str) -> int:
+        box = self.query_one(Input)
+        kept = text[: max(0, TYPED_MAX - len(box.value))]
+        if kept:
+            box.replace(kept, *box.selection)
+        return len(kept)
 
     def take_key(self, event: Key) -> bool:
         """Whether this key, which came to the app, was meant for the line; then it gets there."""

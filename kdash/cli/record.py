@@ -62,6 +62,7 @@ def record(demo: bool, for_s: float | None, **values: Any) -> int:
                 raise CommandFailed(observation.recordings.failure)
     finally:
         view = observation.recordings.view()
+        observation.recordings.end()
         observation.stop()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import selectors
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,7 @@ __all__ = ["ExecCredential", "ExecPlugin"]
 _VERSIONS = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 _SLICE_S = 0.05
 _FAILURE_KEPT_S = 2.0
+_OUTPUT_MAX = 1 << 20
 _LARGEST_SKEW_S = 30.0
 PLUGIN_TIMEOUT_S = 60.0
 
@@ -162,22 +164,27 @@ class ExecPlugin:
         return stdout
 
     def _wait(self, process: subprocess.Popen[bytes], cancel: CancelToken) -> tuple[bytes, bytes]:
+        """What it printed. A child that it leaves behind may keep its output open: only the plugin is waited for."""
+        assert process.stdout is not None and process.stderr is not None
+        stdout, stderr = bytearray(), bytearray()
         give_up_at = self._clock.monotonic() + self._timeout_s
-        while True:
-            try:
-                return process.communicate(timeout=_SLICE_S)
-            except subprocess.TimeoutExpired:
-                if not cancel.cancelled and self._clock.monotonic() < give_up_at:
-                    continue
+        with process.stdout, process.stderr, selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ, stdout)
+            selector.register(process.stderr, selectors.EVENT_READ, stderr)
+            while not cancel.cancelled and self._clock.monotonic() < give_up_at:
+                has_ended = process.poll() is not None  # asked first: what it printed is in the pipes now
+                ready = _read_ready(selector, 0.0 if has_ended else _SLICE_S)
+                if has_ended and not ready:
+                    return bytes(stdout), bytes(stderr)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            if cancel.cancelled:
-                raise StopRequested("the request was cancelled while its credential plugin ran")
-            raise CredentialError(
-                f"the credential plugin {self.name!r} gave nothing within {self._timeout_s:g} s; "
-                "if it waits for a login, do that with a kubectl command in a terminal first"
-            )
+            process.wait()
+        if cancel.cancelled:
+            raise StopRequested("the request was cancelled while its credential plugin ran")
+        raise CredentialError(
+            f"the credential plugin {self.name!r} gave nothing within {self._timeout_s:g} s; "
+            "if it waits for a login, do that with a kubectl command in a terminal first"
+        )
 
     def _parse(self, stdout: bytes) -> ExecCredential:
         try:
@@ -214,3 +221,15 @@ class ExecPlugin:
             return None
         lifetime_s = max(expires_at - self._clock.wall(), 0.0)
         return expires_at - min(_LARGEST_SKEW_S, lifetime_s / 10)
+
+
+def _read_ready(selector: selectors.BaseSelector, timeout_s: float) -> bool:
+    """Read what the pipes hold; False when there was nothing."""
+    ready = selector.select(timeout_s)
+    for key, _ in ready:
+        part = os.read(key.fd, 65536)
+        if not part:
+            selector.unregister(key.fileobj)
+        elif len(key.data) < _OUTPUT_MAX:
+            key.data.extend(part)
+    return bool(ready)

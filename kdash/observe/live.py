@@ -49,6 +49,7 @@ Connector = Callable[[Tap], "ClusterClient"]
 """Makes the client; runs on the connecting thread, may raise `InformerError`s."""
 
 _DRAIN_S = 0.05
+_WRITE_OUT_S = 0.3
 _HEAD = 12
 _SUMMARIES_MAX = 8192
 
@@ -150,7 +151,7 @@ class LiveObservation(OrderDoor):
         if self._metrics is not None:
             self._metrics.stop()
         if self.recordings.view() is not None:
-            self.recordings.stop()
+            self.recordings.end(max(_WRITE_OUT_S, until - self.now()))
 
     def activity(self) -> int:
         return self.recorder.taken

@@ -37,7 +37,6 @@ __all__ = ["Microscope"]
 _NOT_YET = Outcome(False, "not connected yet: there is nothing to hold")
 _NOT_HELD = Outcome(False, "nothing is held: hold the pipeline first")
 _STAGES = ("all", "queue", "handlers")
-_RELOAD_WAIT_S = 0.2
 
 
 class Microscope:
@@ -81,14 +80,10 @@ class Microscope:
             return Outcome(False, f"{clean(name)} is no handler of your own; {why}")
         if not observation.informers():
             return Outcome(False, "not connected yet: there is no handler to load anew")
-        done: list[Outcome] = []
-        thread = observation.in_background(lambda: done.append(self._reload(name)), "kdash-reload")
-        thread.join(_RELOAD_WAIT_S)
-        return done[0] if done else Outcome(True, f"{name} is being loaded anew; the event log tells how it went")
+        return observation.orders.soon(lambda: self._reload(name), f"{name} is being reloaded", "HANDLER")
 
     def _reload(self, name: str) -> Outcome:
         observation = self._observation
-        orders = observation.orders
         spec = next((spec for spec in observation.handlers if spec.name == name), None)
         if spec is None:
             return Outcome(False, f"{clean(name)} has been removed")
@@ -97,7 +92,7 @@ class Microscope:
             assert code is not None
             code.reload()
         except BadValue as error:
-            return orders.log(Outcome(False, f"{error}; the old code goes on"))
+            return Outcome(False, f"{error}; the old code goes on")
         replayed = dropped = 0
         try:
             for informer in observation.informers().values():
@@ -108,10 +103,10 @@ class Microscope:
                 replayed += len(informer.indexer.list_keys())
                 observation.register_handler(informer, spec)
         except (BadValue, InformerError) as error:
-            return orders.log(Outcome(False, clean(str(error))))
+            return Outcome(False, clean(str(error)))
         words = f"{name} loaded anew: it left ({dropped} waiting dropped) and joined again, "
         words += f"{plural(replayed, 'object')} replayed from the cache; 0 requests"
-        return orders.log(Outcome(True, words), "HANDLER")
+        return Outcome(True, words)
 
     # hold and step ---------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Orders"]
 
 _MANY = 2000
+_ANSWER_S = 0.02
 _NOT_YET = Outcome(False, "not connected yet: there is no informer to order")
 
 
@@ -41,6 +42,16 @@ class Orders:
 
     def _informers(self) -> list[SharedIndexInformer]:
         return list(self._observation.informers().values())
+
+    def soon(self, work: Callable[[], Outcome], meanwhile: str, category: str = "APP") -> Outcome:
+        """Do what may block (a disk, a user's code) on a thread of its own; the event log tells what became of it.
+
+        The answer is its outcome if that is there at once, else `meanwhile`.
+        """
+        done: list[Outcome] = []
+        thread = self._observation.in_background(lambda: done.append(self.log(work(), category)), "kdash-order")
+        thread.join(_ANSWER_S)
+        return done[0] if done else Outcome(True, f"{meanwhile}; the event log tells how it goes")
 
     def _do(self, work: Callable[[], object], informer: SharedIndexInformer) -> None:
         """Now if the cache is small, else on a thread."""

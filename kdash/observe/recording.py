@@ -80,26 +80,40 @@ class Recordings:
                 self._close()
                 raise BadRecording(f"{path} cannot be written: {error.strerror}") from None
             self._ending.clear()
+            self.failure = ""
             self._thread = threading.Thread(target=self._work, name="kdash-recording", daemon=True)
             self._thread.start()
 
     def start(self, path: str) -> Outcome:
-        """`begin` as an order."""
+        """`begin` as an order: it does not wait for a disk that is slow."""
+        return self._observation.orders.soon(lambda: self._begun(path), f"opening {clean(path)}")
+
+    def _begun(self, path: str) -> Outcome:
         try:
             self.begin(path)
         except BadRecording as error:
             return Outcome(False, clean(str(error)))
-        return self._observation.orders.log(Outcome(True, f"recording to {clean(path)}"))
+        return Outcome(True, f"recording to {clean(path)}")
 
     def stop(self) -> Outcome:
-        """End it; what is waiting is written first."""
-        thread = self._thread
-        if self._file is None or thread is None:
+        """End it, as an order: what is waiting is written first."""
+        if self._file is None or self._thread is None:
             return Outcome(False, "nothing is being recorded: start with `record start FILE`")
+        return self._observation.orders.soon(self._ended, "the recording ends when what waits is written")
+
+    def _ended(self) -> Outcome:
+        self.end()
+        if self.failure:
+            return Outcome(False, self.failure)
+        return Outcome(True, f"recorded {self._bytes / 1e6:.1f} MB; `kdash replay {clean(self._path)}` shows it")
+
+    def end(self, timeout_s: float | None = None) -> bool:
+        """Write what is waiting and close the file; whether that was done within `timeout_s` (None: waits for it)."""
+        thread = self._thread
         self._ending.set()
-        thread.join(5.0)
-        words = f"recorded {self._bytes / 1e6:.1f} MB; `kdash replay {clean(self._path)}` shows it"
-        return self._observation.orders.log(Outcome(True, words))
+        if thread is not None:
+            thread.join(timeout_s)
+        return thread is None or not thread.is_alive()
 
     # the thread ------------------------------------------------------------------------------------------
 

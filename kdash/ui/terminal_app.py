@@ -13,12 +13,13 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 
 from kdash.ui.ending import Ending
-from kdash.ui.intake import Intake, Typed
+from kdash.ui.intake import TYPED_MAX, Intake, Typed
 from kdash.ui.screens.typed import TypedScreen
 
 __all__ = ["TerminalApp"]
 
 _SETTLE_S = 0.5
+_STANDS_S = 5.0
 
 
 class Dashboard(Screen[None], inherit_bindings=False):
@@ -67,7 +68,7 @@ class TerminalApp(App[int]):
 
     async def _obey(self) -> None:
         """Hand over all that waits. What comes next waits until the screen it is meant for stands."""
-        while (item := self._intake.take(whole=isinstance(self.screen, TypedScreen))) is not None:
+        while await self._screen_stands() and (item := self._intake.take(isinstance(self.screen, TypedScreen))):
             if isinstance(item, Typed | Paste):
                 await self._type(item if isinstance(item, Typed) else item.text)
             else:
@@ -81,11 +82,19 @@ class TerminalApp(App[int]):
     async def _type(self, text: str) -> None:
         screen = self.screen
         if isinstance(screen, TypedScreen):
-            kept = screen.take_text(text)
-            if kept < len(text):
-                self.tell_dropped(f"a prompt takes {kept:,} more characters here: the rest was dropped")
+            if screen.take_text(text):
+                self.tell_dropped(f"a prompt takes {TYPED_MAX:,} characters: the rest was dropped")
         else:
             await self._post_message(Paste(text))
+
+    async def _screen_stands(self) -> bool:
+        screen = self.screen
+        if isinstance(screen, TypedScreen) and not screen.ready.is_set():
+            try:
+                await asyncio.wait_for(screen.ready.wait(), _STANDS_S)
+            except TimeoutError:
+                return self.is_running  # it was left before it stood
+        return True
 
     async def _settle(self) -> None:
         """Wait until what was handed over has had its effect: twice, for what it sent in its turn."""

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import stat
 import sys
 import threading
@@ -129,6 +130,47 @@ def test_failed_plugin_reports_its_stderr_and_nothing_is_printed(plugin, cancel,
     assert "'login-plugin' failed with exit status 7: [31msession expired log in" in str(caught.value)
     assert "secret-ish" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_child_that_keeps_the_plugins_output_open_is_not_waited_for(plugin, cancel, tmp_path):
+    pid = tmp_path / "pid"
+    body = f"""
+import subprocess
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])
+open({str(pid)!r}, 'w').write(str(child.pid))
+""" + printing(token="abc")
+    one = plugin(body)
+    try:
+        assert one.credential(cancel).token == "abc"
+        os.kill(int(pid.read_text()), 0)  # it still runs, and has the pipes
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def test_a_cancelled_request_does_not_wait_for_a_child_of_its_plugin(plugin, cancel, tmp_path):
+    pid = tmp_path / "pid"
+    body = f"""
+import subprocess, time
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)
+open({str(pid)!r} + '.new', 'w').write(str(child.pid)); os.rename({str(pid)!r} + '.new', {str(pid)!r})
+time.sleep(60)
+"""
+    one, raised = plugin(body), []
+
+    def ask():
+        try:
+            one.credential(cancel)
+        except StopRequested as stopped:
+            raised.append(stopped)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    while not pid.exists():
+        thread.join(0.01)
+    cancel.cancel()
+    thread.join(20)
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    assert len(raised) == 1
 
 
 def test_failure_is_kept_a_moment_so_that_many_informers_do_not_storm(plugin, cancel):

@@ -16,7 +16,9 @@ from tests.e2e.terminal import Terminal, kdash_command
 DEMO = kdash_command("demo", "calm", "--rate", "5", "--seed", "7")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(("number", "code"), [
+    (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131), (signal.SIGUSR1, 138),
+])
 @pytest.mark.parametrize("keys", ["", ":", "s"], ids=["live", "palette", "held"])
 def test_a_signal_ends_it_with_its_own_exit_code(number: int, code: int, keys: str) -> None:
     with Terminal(DEMO) as terminal:
@@ -68,6 +70,36 @@ def test_ctrl_z_goes_to_the_shell_and_fg_comes_back() -> None:
         assert terminal.terminal_restored()
         terminal.send("exit\r")
         terminal.wait_exit(timeout_s=10)
+
+
+def test_sigstop_and_sigcont_start_no_second_reader_of_the_terminal() -> None:
+    """Two would take each other's keys, and the first one would never end."""
+    with Terminal(DEMO) as terminal:
+        terminal.wait_for("[LIVE]")
+        threads = Path(f"/proc/{terminal._pid}/task")
+        before = {each.name for each in threads.iterdir()} if threads.is_dir() else set()
+        terminal.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, terminal._pid, os.WSTOPPED | os.WNOWAIT)
+        at = len(terminal.raw)
+        terminal.signal(signal.SIGCONT)
+        terminal.wait_for(lambda _: b"\x1b[?1049h" in bytes(terminal.raw[at:]))  # it has the terminal again
+        if before:
+            assert {each.name for each in threads.iterdir()} - before == set()
+        terminal.send("?")
+        terminal.wait_for("Help: keys")
+        terminal.send("\x11")
+        assert terminal.wait_exit(timeout_s=10) == 0
+        assert terminal.terminal_restored()
+
+
+def test_a_flood_of_keys_delays_neither_quitting_nor_a_terminal_that_goes_away() -> None:
+    with Terminal(DEMO) as terminal:
+        terminal.wait_for("[LIVE]")
+        for _ in range(25):
+            terminal.send("j" * 4_000)
+        terminal.send("\x11")
+        assert terminal.wait_exit(timeout_s=10) == 0
+        assert terminal.terminal_restored()
 
 
 CRASHING = """

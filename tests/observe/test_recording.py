@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import signal
 import subprocess
 import sys
@@ -223,6 +224,32 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path, monkeyp
         assert observation.recorder.journal is None and synced(observation.snapshot())
         last = observation.events.lines(0, 1 << 20)[-1]
         assert last.category == "ERROR" and "No space left on device" in last.text
+
+
+def test_no_order_and_no_stop_waits_for_a_disk_that_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, goes_on = threading.Event(), threading.Event()
+    write = os.write
+
+    def slow(descriptor: int, data: bytes) -> int:
+        if threading.current_thread().name == "kdash-recording":
+            reached.set()
+            goes_on.wait()
+        return write(descriptor, data)
+
+    with demo() as (observation, server):
+        assert observation.record(str(tmp_path / "a")).ok
+        shows(observation, lambda picture: picture.recording is not None)
+        monkeypatch.setattr(os, "write", slow)
+        touch(server, *next(iter(observation.informers()["pods"].indexer.list_keys())).split("/"))
+        assert reached.wait(PATIENCE_S)
+        outcome = observation.record(None)
+        assert outcome.ok and "ends when what waits is written" in outcome.text
+        assert observation.snapshot().recording is not None  # not yet
+        observation.stop(0.1)
+        goes_on.set()
+        shows(observation, lambda picture: picture.recording is None)
 
 
 RECORDING = """

@@ -5,6 +5,7 @@ Who types `:resync` quickly has typed it before the palette stands: those keys w
 
 from __future__ import annotations
 
+import asyncio
 from typing import TypeVar
 
 from textual.events import Key
@@ -25,8 +26,9 @@ class TypedScreen(Overlay[Result]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._early: list[Key | str] = []
-        self._is_ready = False
+        self._early: list[Key] = []
+        self.ready = asyncio.Event()
+        """Set when the line has the focus; whoever hands over keys in order waits for it."""
 
     def on_mount(self) -> None:
         if self.query(Input):  # an app that is about to end mounts a screen, but not what it is made of
@@ -39,13 +41,10 @@ class TypedScreen(Overlay[Result]):
 
     def _begin(self) -> None:
         """Hand over what was typed so far, then let the line have the rest: nothing comes between."""
-        self._is_ready = True
+        self.ready.set()
         early, self._early = self._early, []
-        for each in early:
-            if isinstance(each, str):
-                self._insert(each)
-            else:
-                self._hand_over(each)
+        for event in early:
+            self._hand_over(event)
         self.set_focus(self.query_one(Input))
 
     def _hand_over(self, event: Key) -> None:
@@ -54,24 +53,17 @@ class TypedScreen(Overlay[Result]):
         self.query_one(Input)._forward_event(again)
 
     def take_text(self, text: str) -> int:
-        """Take characters that were typed or pasted in one go, the first line of them; returns how many were kept."""
+        """Insert the first line of what was typed or pasted in one go; returns how many characters had no room."""
         line = text.splitlines()[0] if text else ""
-        if self._is_ready:
-            return self._insert(line) + len(text) - len(line)
-        room = TYPED_MAX - sum(len(each) for each in self._early if isinstance(each, str))
-        self._early.append(line[: max(room, 0)])
-        return min(len(line), max(room, 0)) + len(text) - len(line)
-
-    def _insert(self, text: str) -> int:
         box = self.query_one(Input)
-        kept = text[: max(0, TYPED_MAX - len(box.value))]
+        kept = line[: max(0, TYPED_MAX - len(box.value))]
         if kept:
             box.replace(kept, *box.selection)
-        return len(kept)
+        return len(line) - len(kept)
 
     def take_key(self, event: Key) -> bool:
         """Whether this key, which came to the app, was meant for the line; then it gets there."""
-        if not self._is_ready:
+        if not self.ready.is_set():
             self._early.append(event)
         elif event.is_printable:  # the line takes these itself: this one passed it by
             self._hand_over(event)

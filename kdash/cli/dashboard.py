@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kdash.observe.live import LiveObservation
     from kdash.observe.replay import ReplayObservation
 
-__all__ = ["dashboard", "show"]
+__all__ = ["dashboard", "show", "show_live"]
 
 
 @click.command(hidden=True)
@@ -40,7 +40,15 @@ def dashboard(**values: Any) -> int:
     """
     options = given(values)
     observation = options.open_cluster() if options.names_a_cluster() else options.open_cluster_or_demo()
-    return show(observation, ui_options_of(values))
+    return show_live(observation, ui_options_of(values))
+
+
+def show_live(observation: LiveObservation, options: UiOptions) -> int:
+    """`show`; a recording that failed is told once more."""
+    code = show(observation, options)
+    if observation.recordings.failure:
+        raise CommandFailed(observation.recordings.failure)
+    return code
 
 
 def show(observation: LiveObservation | ReplayObservation, options: UiOptions) -> int:

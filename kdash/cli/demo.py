@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from kdash.cli.dashboard import show
+from kdash.cli.dashboard import show_live
 from kdash.cli.failure import CommandFailed
 from kdash.cli.options import (
     core_options,
@@ -57,7 +57,7 @@ def demo(
             host = DemoHost(objects=values["objects"], rate=values["rate"], seed=values["seed"],
                             scenario=scenario, port=port, faults=values["faults"])
             return _serve(host, kubeconfig_out)
-        return show(options.open_demo(scenario, port=port), ui_options_of(values))
+        return show_live(options.open_demo(scenario, port=port), ui_options_of(values))
     except BadValue as error:
         hint = "--fault" if "fault" in str(error) else "SCENARIO"
         raise click.BadParameter(str(error), param_hint=hint) from None

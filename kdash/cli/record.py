@@ -66,6 +66,8 @@ def record(demo: bool, for_s: float | None, **values: Any) -> int:
         observation.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
+    if observation.recordings.failure:
+        raise CommandFailed(observation.recordings.failure)
     if view is not None:
         events = plural(observation.events.total, "line")
         write_lines(f"recorded {events} of the event log into {view.path}; kdash replay shows them", err=True)

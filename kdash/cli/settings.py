@@ -23,8 +23,8 @@ __all__ = ["PROJECT_FILE", "BadSettings", "Settings", "bind_environment", "load_
 PROJECT_FILE = ".kdash.toml"
 _NOT_IN_FILES = ("output", "demo", "for_s", "count", "timeout", "serve_only", "kubeconfig_out", "port", "objects",
                  "rate", "seed", "faults", "storm", "help", "origins", "resources", "record")
-_NOT_IN_A_PROJECT = ("kubeconfig", "context", "as_user", "as_group")
-"""A folder one happens to stand in must not choose cluster or identity, nor which code runs."""
+_NOT_IN_A_PROJECT = ("kubeconfig", "context", "as_user", "as_group", "handlers", "metrics_port", "record")
+"""A folder one happens to stand in must not choose cluster or identity, run code, open a port or name a file."""
 
 
 class BadSettings(ValueError):
@@ -90,7 +90,7 @@ def _read(settings: Settings, path: Path, names: Mapping[str, str], *, is_projec
     except OSError as error:
         raise BadSettings(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{path} is no valid TOML: {shorten(str(error), 120)}") from None
+        raise BadSettings(f"{path} is not valid TOML: {shorten(str(error), 120)}") from None
     settings.found.append(path)
     keys = document.pop("keys", None)
     if keys is not None:
@@ -103,7 +103,7 @@ def _read(settings: Settings, path: Path, names: Mapping[str, str], *, is_projec
             near = difflib.get_close_matches(name, [*names, "keys"], 1)
             hint = f'; did you mean "{near[0]}"?' if near else "; the keys are the long names of the options"
             raise BadSettings(f'{path}: there is no setting "{shorten(name, 40)}"{hint}')
-        if is_project and (param in _NOT_IN_A_PROJECT or (param == "handlers" and ":" in str(value))):
+        if is_project and param in _NOT_IN_A_PROJECT:
             raise BadSettings(f'{path}: a project\'s file cannot set "{name}": put it into {settings.user_file}')
         if not isinstance(value, str | int | float | bool | list):
             raise BadSettings(f'{path}: "{name}" is a text, a number, true or false, or a list')

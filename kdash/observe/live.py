@@ -157,8 +157,11 @@ class LiveObservation(OrderDoor):
         return self.recorder.taken
 
     def snapshot(self) -> Snapshot:
-        picture, recording = build(self.recorder, self.source()), self.recordings.view()
-        return picture if recording is None else replace(picture, recording=recording)
+        picture, recordings = build(self.recorder, self.source()), self.recordings
+        recording = recordings.view()
+        if recording is None and not recordings.failure:
+            return picture
+        return replace(picture, recording=recording, recording_failure=recordings.failure)
 
     def source(self) -> Source:
         """What the tap does not tell."""

@@ -8,6 +8,8 @@ the observation. Contents have passed `keepable` before they get here: of Secret
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,7 @@ __all__ = ["Recordings"]
 _EVERY_S = 1.0
 _LOOK_S = 0.2
 _RECORDS_MAX = 50_000
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class Recordings:
@@ -77,6 +80,8 @@ class Recordings:
             try:
                 self._write(Writer.part(about, self._since))
             except OSError as error:
+                with recorder.lock:
+                    recorder.journal = None
                 self._close()
                 raise BadRecording(f"{path} cannot be written: {error.strerror}") from None
             self._ending.clear()
@@ -148,10 +153,15 @@ class Recordings:
 
     def _write(self, data: bytes) -> None:
         assert self._file is not None
-        while data:
-            written = os.write(self._file, data)
-            self._bytes += written
-            data = data[written:]
+        rest = data
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError:
+            with contextlib.suppress(OSError):  # half a chunk would be damage
+                os.ftruncate(self._file, self._bytes)
+            raise
+        self._bytes += len(data)
 
     def _close(self) -> None:
         descriptor, self._file = self._file, None
@@ -167,8 +177,12 @@ def _open(path: str) -> int:
     """The file at the place where a new part goes. Raises `BadRecording`."""
     name = clean(str(path))
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        if os.path.islink(path):  # where there is no O_NOFOLLOW
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise BadRecording(f"{name} is a symbolic link: name the file that it leads to, or another one") from None
         raise BadRecording(f"{name} cannot be written: {error.strerror}") from None
     try:
         start = os.pread(descriptor, len(FILE_HEAD), 0)

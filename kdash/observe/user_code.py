@@ -5,6 +5,7 @@ Contract:
   ones are ignored), or a class, of which every informer gets an instance of its own.
 - `load` and `reload` raise `BadValue` with one sentence for whatever goes wrong, also when the code calls
   `sys.exit` while it is imported. They run the user's code: they take as long as that takes.
+- The working directory comes last in `sys.path`: nothing there stands in for what is installed.
 - `reload` executes the module anew, and the modules of the working directory that came in with it; when that
   fails the old ones stay.
 - Modules that were loaded before, by somebody else, are used and never executed anew.
@@ -103,8 +104,7 @@ class UserCode:
     def _load(self) -> None:
         with _lock:
             here = str(Path.cwd())
-            if here not in sys.path:
-                sys.path.insert(0, here)
+            sys.path[:] = [*(path for path in sys.path if path not in ("", here)), here]
             importlib.invalidate_caches()
             before, no_bytecode = set(sys.modules), sys.dont_write_bytecode
             sys.dont_write_bytecode = True
@@ -138,7 +138,7 @@ class UserCode:
             try:
                 found = getattr(found, attribute)
             except AttributeError:
-                raise BadValue(f"{self._module} has no {'.'.join(self._attributes)}") from None
+                raise BadValue(f"{self._module} has no {'.'.join(self._attributes)}{_other(module)}") from None
         return found
 
     def _make(self) -> ResourceEventHandlerFuncs:
@@ -206,6 +206,15 @@ def _check_arguments(function: Callable[..., Any], count: int, what: str, or_cou
     elif what.startswith("on_update"):
         takes = "(old, new)"
     raise BadValue(f"{what} must take {takes}, but it is {shorten(str(signature), 80)}")
+
+
+def _other(module: ModuleType) -> str:
+    """A hint, when a module of the working directory has the name of an installed one, which goes first."""
+    name = module.__name__.partition(".")[0]
+    here = Path.cwd()
+    if _is_below(module, str(here)) or not ((here / f"{name}.py").exists() or (here / name).is_dir()):
+        return ""
+    return f": {name} is an installed module; rename the one in the working directory"
 
 
 def _is_below(module: ModuleType | None, folder: str) -> bool:

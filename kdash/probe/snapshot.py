@@ -386,4 +386,6 @@ class Snapshot:
     tap_dropped: int = 0
     gate: GateView = field(default_factory=GateView)
     recording: RecordingView | None = None
+    recording_failure: str = ""
+    """Why the last recording ended by itself."""
     replay: ReplayView | None = None

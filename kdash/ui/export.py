@@ -83,8 +83,8 @@ def _is_cell(value: object) -> bool:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
+    if isinstance(value, str):
+        return f"'{clean(value)}" if value.startswith(_FORMULA) else clean(value)
     return "" if value is None or not _is_cell(value) else value
 
 

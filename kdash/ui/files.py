@@ -1,15 +1,21 @@
-"""Where kdash keeps files of the user's, and how it writes new ones: never over another, readable by nobody else."""
+"""Where kdash keeps files of the user's, and how it writes new ones: whole or not at all, never over another,
+readable by nobody else.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
+import tempfile
 import time
 from pathlib import Path
 
-__all__ = ["config_folder", "state_folder", "write_new"]
+__all__ = ["config_folder", "state_folder", "write_new", "write_whole"]
 
 _TRIES = 1000
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # of file systems without hard links
 
 
 def config_folder() -> Path:
@@ -34,10 +40,29 @@ def write_new(folder: Path, stem: str, suffix: str, content: str | bytes) -> Pat
     for number in range(_TRIES):
         path = folder / f"{name}{f'-{number}' if number else ''}.{suffix}"
         try:
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            write_whole(path, content)
         except FileExistsError:
             continue
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode("utf-8", "replace") if isinstance(content, str) else content)
         return path
     raise FileExistsError(f"{folder} is full of files named {name}")
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write the file `path`, which is there with all of its content, or not at all. Raises OSError, and
+    FileExistsError when the name is taken."""
+    if path.is_symlink() or path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    handle, temporary = tempfile.mkstemp(prefix=".kdash-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode("utf-8", "replace") if isinstance(content, str) else content)
+        try:
+            os.link(temporary, path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)

@@ -16,7 +16,7 @@ from kdash.probe.objects import ObjectRef
 from kdash.probe.text import clean, plural
 from kdash.ui.clipboard import copy_text
 from kdash.ui.export import FORMATS, as_csv, as_json, rows_of
-from kdash.ui.files import state_folder, write_new
+from kdash.ui.files import state_folder, write_new, write_whole
 from kdash.ui.glossary import Card, card_lines, cards_of, find_card
 from kdash.ui.panes.events import EventsPane
 from kdash.ui.panes.objects import ObjectsPane
@@ -320,8 +320,7 @@ class Looking:
             content = as_csv(rows) if kind == "csv" else as_json(pane, app.snapshot, rows)
         try:
             if path is not None:
-                with path.expanduser().open("x", encoding="utf-8") as file:
-                    file.write(content)
+                write_whole(path.expanduser(), content)
             else:
                 folder = Path.cwd() if os.access(Path.cwd(), os.W_OK) else state_folder() / "exports"
                 path = write_new(folder, f"kdash-{pane}", kind, content)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kdash.probe.recording.reader import open_recording
 from tests.e2e.terminal import Terminal, kdash_command
 from tests.probe.recording.made import second, write
 
@@ -95,3 +96,18 @@ def test_a_file_that_is_no_recording_is_told_without_a_screen(tmp_path: Path) ->
             assert b"is no recording of kdash" in terminal.raw.replace(b"\r\n", b" ")
             assert b"Traceback" not in terminal.raw and b"\x1b[?1049h" not in terminal.raw
     assert notes.read_text() == "mine"
+
+
+def test_a_full_disk_under_record_is_told_on_screen_and_at_the_end_and_what_was_recorded_opens(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    command = " ".join(kdash_command("demo", "--rate", "200", "--record", str(path)))
+    with Terminal(["sh", "-c", f"ulimit -f 64; exec {command}"]) as screen:
+        screen.wait_for("REC failed")
+        screen.wait_for("the recording has ended")
+        screen.send("q")
+        assert screen.wait_exit() == 1
+        assert screen.terminal_restored()
+        assert "kdash: the recording has ended: " in screen.text()
+        assert "File too large" in screen.text().replace("\n", "")
+    recording = open_recording(path)
+    assert recording.parts and recording.damage == []

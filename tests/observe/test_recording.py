@@ -211,6 +211,17 @@ def test_another_recording_is_appended_and_other_files_are_left_alone(tmp_path: 
         assert not observation.record(None).ok
 
 
+def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to(target)
+    with demo() as (observation, _server):
+        for _ in range(2):  # a link that leads nowhere, and one to a file
+            with pytest.raises(BadRecording, match="link is a symbolic link: name the file that it leads to"):
+                observation.recordings.begin(str(link))
+            assert not target.exists() or target.read_bytes() == b""
+            target.touch()
+
+
 def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with demo() as (observation, server):
         assert observation.record(str(tmp_path / "a")).ok

@@ -108,6 +108,20 @@ def test_a_module_that_is_not_there_is_named(folder: Path) -> None:
         UserCode("nowhere_here.sub:f")
 
 
+def test_the_working_directory_comes_behind_everything_that_is_installed(folder: Path) -> None:
+    for name in ("handling", "beside"):
+        write(folder, name, "import beside, json\ndef on_pod(event): ...\n" if name == "handling" else "")
+    write(folder, "json", "raise SystemExit('not the one of Python')\n")
+    write(folder, "sched", "def on_pod(event): ...\n")  # a module of Python that nobody has imported yet
+    for front in ("", str(folder)):
+        sys.path.insert(0, front)
+    UserCode("handling:on_pod").reload()
+    assert sys.path[-1] == str(folder) and "" not in sys.path and sys.path.count(str(folder)) == 1
+    assert str(folder) in str(sys.modules["beside"].__file__)
+    with pytest.raises(BadValue, match="sched has no on_pod: sched is an installed module; rename the one in"):
+        UserCode("sched:on_pod")
+
+
 FORMS = """
 got = []
 

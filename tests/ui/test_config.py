@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
-from kdash.cli.settings import load_settings
+from kdash.cli.dashboard import dashboard as dashboard_command
+from kdash.cli.demo import demo
+from kdash.cli.settings import load_settings, option_names
 from kdash.ui.actions import ACTIONS
 from kdash.ui.keys import BadKeys, key_name, own_keys, textual_key
 from tests.ui.showing import screen_text
 from tests.ui.spying import Spy, dashboard, footer, press
 
 TABLE = [(action.id, action.keys) for action in ACTIONS]
-NAMES = {"theme": "theme", "resync": "resync", "handler": "handlers", "kubeconfig": "kubeconfig", "ascii": "ascii_only"}
+NAMES = {"theme": "theme", "resync": "resync", "handler": "handlers", "kubeconfig": "kubeconfig", "ascii": "ascii_only",
+         "metrics": "metrics_port"}
 
 
 @pytest.mark.parametrize(("written", "key"), [
@@ -89,14 +93,29 @@ def test_the_projects_file_counts_before_the_users(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("user", "project", "words"), [
-    ("teme = 1", "", 'there is no setting "teme"; did you mean "theme"'), ("theme = ", "", "is no valid TOML"),
+    ("teme = 1", "", 'there is no setting "teme"; did you mean "theme"'), ("theme = ", "", "is not valid TOML"),
     ('keys = "x"', "", "keys is a table"), ("[theme]\na = 1", "", "is a text, a number"),
     ("", 'kubeconfig = "evil"', 'a project\'s file cannot set "kubeconfig"'),
     ("", 'handler = ["x=evil.module:run"]', 'a project\'s file cannot set "handler"'),
+    ("", 'handler = ["x=sleep:9s"]', 'a project\'s file cannot set "handler"'),
+    ("", "metrics = 9999", 'a project\'s file cannot set "metrics"'),
+    ("", 'record = "a.rec"', 'there is no setting "record"'),
 ])
 def test_a_bad_file_is_one_sentence_with_its_path(tmp_path: Path, user: str, project: str, words: str) -> None:
     settings = load_settings(NAMES, *files(tmp_path, user, project))
     assert words in settings.problem and str(tmp_path) in settings.problem
+
+
+def test_no_option_that_names_a_file_or_a_port_is_one_that_a_project_can_set(tmp_path: Path) -> None:
+    """Also none that is added later."""
+    folder, user = files(tmp_path)
+    for command in (dashboard_command, demo):
+        for option in command.params:
+            if isinstance(option, click.Option) and (isinstance(option.type, click.Path) or option.metavar == "PORT"):
+                name = next(each for each in option.opts if each.startswith("--"))[2:]
+                (folder / ".kdash.toml").write_text(f'{name} = "1"')
+                settings = load_settings(option_names((dashboard_command, demo)), folder, user)
+                assert settings.problem and not settings.values, name
 
 
 def test_no_files_mean_no_settings(tmp_path: Path) -> None:

@@ -93,6 +93,8 @@ def header_line(
         parts.append(f"lag {latency(lag_s)}")
     if snapshot.recording is not None:
         parts.insert(0, f"REC {naturalsize(snapshot.recording.bytes, format='%.1f')}")
+    elif snapshot.recording_failure:
+        parts.insert(0, "REC failed")
     if snapshot.replay is not None:
         parts[0] = f"was {snapshot.state.word}"
         if snapshot.replay.damage:

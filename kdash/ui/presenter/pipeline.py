@@ -100,8 +100,10 @@ def pipeline_note(context: Context) -> Span:
 
 
 def _urgent(snapshot: Snapshot) -> Span:
-    """The one thing worth saying aloud: the banner, the gate, or what holds things up."""
+    """The one thing worth saying aloud: a recording that failed, the banner, the gate, or what holds things up."""
     gate = snapshot.gate
+    if snapshot.recording_failure:
+        return clean(snapshot.recording_failure), "banner"
     if snapshot.banner:
         return clean(snapshot.banner), "banner"
     if gate.held:

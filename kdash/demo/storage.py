@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kdash.demo.defaults import in_api_order
+from kdash.demo.event_window import StoredEvent
 from kdash.demo.http_types import json_bytes
 from kdash.demo.resources import Registry, ResourceType
 from kdash.demo.watch_cache import (
@@ -32,7 +33,6 @@ from kdash.demo.watch_cache import (
     Expired,
     StorageError,
     Stored,
-    StoredEvent,
     Subscriber,
     WatchCache,
     Window,
@@ -99,7 +99,7 @@ class Storage:
     """All resources of one server."""
 
     def __init__(
-        self, registry: Registry | None = None, *, window: int = 10_000, log: int = 200_000,
+        self, registry: Registry | None = None, *, window: int = 10_000, log: int = 20_000,
         first_version: int = FIRST_VERSION,
     ) -> None:  # fmt: skip
         """`window`: events kept per resource; `log`: entries of the log of truth kept; `first_version`: what the
@@ -278,7 +278,7 @@ class Storage:
             for change in changes:
                 raw = change.head + b"%d" % (self._version + 1) + change.tail
                 stored = cache.items.get(change.key)
-                self._apply(cache, change.type, change.key, raw, None if stored is None else stored.raw)
+                self._apply(cache, change.type, change.key, raw, None if stored is None else stored.raw, pack=False)
             return self._version
 
     def load(self, resource: str, objects: Sequence[Mapping[str, Any]]) -> None:
@@ -316,10 +316,12 @@ class Storage:
         self._apply(cache, type_, key, raw, previous)
         return self.decode(cache.type, raw)
 
-    def _apply(self, cache: WatchCache, type_: str, key: str, raw: bytes, previous: bytes | None) -> None:
+    def _apply(
+        self, cache: WatchCache, type_: str, key: str, raw: bytes, previous: bytes | None, pack: bool = True
+    ) -> None:
         self._version += 1
         self._log.append(Change(self._version, cache.type.qualified, key, type_))
-        cache.apply(StoredEvent(self._version, type_, key, raw, previous))
+        cache.apply(StoredEvent(self._version, type_, key, raw, previous), pack)
         self._committed.notify_all()
 
     @staticmethod

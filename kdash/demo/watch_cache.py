@@ -1,8 +1,8 @@
 """One resource's objects, the window of its newest events, and who is told of the next ones.
 
 Contract: no locks and no threads of its own; `Storage` calls everything under its lock.
-- The window is a ring of `capacity` events. It slides: the oldest event goes when a new one needs its room, and
-  `expired_to` is the newest version that can no longer be watched from.
+- The window is a ring of `capacity` events, bounded in bytes too (see `event_window`). It slides: the oldest event goes
+  when a new one needs its room, and `expired_to` is the newest version that can no longer be watched from.
 - `state_at` gives an exact past state from a kept snapshot, or by undoing the window back to it. Compaction ends
   exact reads of the past and has no influence on the window (wire facts 37 to 40 and 61).
 - Deliveries may be tampered with once (`tamper`): an event lost, sent twice, or held back until one of another key
@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 from sortedcontainers import SortedDict
 
+from kdash.demo.event_window import EventWindow, StoredEvent
 from kdash.demo.resources import ResourceType
 
-__all__ = ["TAMPERINGS", "Expired", "StorageError", "Stored", "StoredEvent", "WatchCache", "Window"]
+__all__ = ["TAMPERINGS", "Expired", "StorageError", "Stored", "WatchCache", "Window"]
 
 TAMPERINGS = ("lose", "duplicate", "reorder")
 _SNAPSHOTS = 8
@@ -43,17 +44,6 @@ class Stored(NamedTuple):
     key: str
     version: int
     raw: bytes
-
-
-class StoredEvent(NamedTuple):
-    """One change of a resource: ADDED, MODIFIED or DELETED. `raw` is the state after it (the last one for DELETED,
-    with the version of the deletion), `previous` the state before."""
-
-    version: int
-    type: str
-    key: str
-    raw: bytes
-    previous: bytes | None
 
 
 class Change(NamedTuple):
@@ -85,7 +75,7 @@ class WatchCache:
     def __init__(self, resource_type: ResourceType, capacity: int, version: int) -> None:
         self.type = resource_type
         self.items: Any = SortedDict()  # key → Stored
-        self.history: deque[StoredEvent] = deque(maxlen=capacity)
+        self.history = EventWindow(capacity)
         self.expired_to = version
         self.compacted_to = version
         self.progress = version
@@ -120,7 +110,7 @@ class WatchCache:
             return kept
         if version < self.expired_to:
             raise Expired(self.expired_to)
-        if not self.history or self.history[-1].version <= version:
+        if self.history.newest_version <= version:
             return self.state()
         state = {each.key: each for each in self.state()}
         for event in reversed(self.history):
@@ -139,18 +129,15 @@ class WatchCache:
         self.items[stored.key] = stored
         self._latest = None
 
-    def apply(self, event: StoredEvent) -> None:
-        """Carry a change out, remember it in the window and tell the subscribers."""
+    def apply(self, event: StoredEvent, pack: bool = True) -> None:
+        """Carry a change out, remember it in the window and tell the subscribers. `pack`: see `event_window`."""
         if event.type == "DELETED":
             del self.items[event.key]
         else:
             self.items[event.key] = Stored(event.key, event.version, event.raw)
         self._latest = None
         self.progress = event.version
-        history = self.history
-        if len(history) == history.maxlen:
-            self.expired_to = history[0].version if history else event.version
-        history.append(event)
+        self.expired_to = self.history.append(event, pack) or self.expired_to
         if self._tampering or self._held is not None:
             self._deliver_tampered(event)
         else:
@@ -190,9 +177,7 @@ class WatchCache:
 
     def resize(self, capacity: int) -> None:
         """Another size of the window; the oldest events go when it shrinks."""
-        if len(self.history) > capacity:
-            self.expired_to = self.history[-capacity - 1].version
-        self.history = deque(self.history, maxlen=capacity)
+        self.expired_to = self.history.resize(capacity) or self.expired_to
 
     def expire(self, version: int) -> None:
         """Empty the window: everything before `version` is expired."""
@@ -206,4 +191,4 @@ class WatchCache:
             del self._snapshots[each]
 
     def window(self) -> Window:
-        return Window(len(self.history), self.history.maxlen or 0, self.expired_to)
+        return Window(len(self.history), self.history.capacity, self.expired_to)

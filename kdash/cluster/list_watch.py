@@ -1,22 +1,25 @@
 """`HttpListerWatcher`: one resource of one server, listed and watched over HTTP.
 
-Contract: `kdash.informer.list_watch.ListerWatcher`. A list page is cut into its objects' bytes without
-decoding them (any order of keys; each object's bytes are its own copy, so the page can be freed); a watch is
-opened with the options as they are. client-go's REST retries happen here, below the reflector. Thread-safe.
+Contract: `kdash.informer.list_watch.ListerWatcher`. A list page is cut into its objects' bytes while it arrives (any
+order of keys; each object's bytes are its own copy, and those of a large page are compressed on the way), so that the
+body never lies in memory as a whole; a watch is opened with the options as they are. client-go's REST retries happen
+here, below the reflector. Thread-safe.
 """
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 
 from kdash.cluster.errors import clean_text
+from kdash.cluster.list_splitter import ListSplitter
 from kdash.cluster.rest_retry import is_empty_watch, repeat
 from kdash.cluster.transport import Answer, Request, Transport
 from kdash.cluster.watch_stream import EmptyWatchStream, HttpWatchStream
 from kdash.informer.errors import DecodeError, StopRequested, TransportError
 from kdash.informer.list_watch import CancelToken, ListOptions, ListPage, WatchStream
-from kdash.informer.object_decoding import DECODING_ERRORS, repaired_text
 from kdash.informer.objects import KubeObject
+from kdash.informer.packing_arrivals import ArrivalPacker
 from kdash.informer.resources import ResourceInfo
 
 __all__ = ["HttpListerWatcher", "decode_list", "query_of"]
@@ -27,51 +30,61 @@ _SERVER_PICKS_UP_TO_S = 3600  # an API server's own longest choice when it is no
 WATCH_MARGIN_S = 15.0
 
 
-class _ListMeta(msgspec.Struct):
-    resource_version: str = msgspec.field(default="", name="resourceVersion")
-    continue_token: str = msgspec.field(default="", name="continue")
-    remaining: int | None = msgspec.field(default=None, name="remainingItemCount")
-    shard_info: dict[str, str] | None = msgspec.field(default=None, name="shardInfo")
+class _PageMaker:
+    """Bytes of one page in, a `ListPage` out."""
 
+    def __init__(self, most: int = 0) -> None:
+        self._splitter = ListSplitter()
+        self._packer = ArrivalPacker(most)
+        self._items: list[KubeObject] = []
+        self._kind = self._api_version = ""
+        self._is_list = False
 
-class _List(msgspec.Struct):
-    kind: str = ""
-    api_version: str = msgspec.field(default="", name="apiVersion")
-    metadata: _ListMeta = msgspec.field(default_factory=_ListMeta)
-    items: list[msgspec.Raw] | None = None
+    def feed(self, pieces: Iterable[bytes]) -> None:
+        self._take(self._splitter.feed(pieces))
 
+    def _take(self, raws: Sequence[bytes]) -> None:
+        if not self._is_list and self._splitter.kind:
+            self._check(self._splitter.kind)
+        kind, api_version, make = self._kind, self._api_version, KubeObject.from_bytes
+        objects = [make(raw, api_version, kind) for raw in raws]
+        self._items += objects
+        self._packer.add(objects)
 
-_list_decoder = msgspec.json.Decoder(_List)
+    def _check(self, kind: str) -> None:
+        """A list of another kind, or what is no list, is refused; items get their kind from it."""
+        if not (kind.endswith("List") or kind == "Table"):
+            raise DecodeError(f"the server answered the list with a {clean_text(kind, 60)}")
+        self._is_list = True
+        if kind != "List":
+            self._kind, self._api_version = kind.removesuffix("List"), self._splitter.api_version
 
+    def end(self) -> ListPage:
+        splitter = self._splitter
+        self._take(splitter.end())
+        if not splitter.kind and not splitter.has_items:  # with items, as typed clients, for what was asked for
+            raise DecodeError("the server answered the list with an object without kind")
+        if splitter.kind not in ("", "List"):
+            self._api_version = splitter.api_version
+        if self._kind and any(not obj.kind or not obj.api_version for obj in self._items):
+            self._items = [self._complete(obj) for obj in self._items]  # the kind came behind the items
+        meta = splitter.meta
+        return ListPage(
+            self._items, meta.resource_version, meta.continue_token, meta.remaining, splitter.size, splitter.kind,
+            splitter.api_version, (meta.shard_info or {}).get("selector", ""),
+        )  # fmt: skip
 
-def _decode_repaired(body: bytes, error: Exception) -> _List:
-    try:
-        return _list_decoder.decode(repaired_text(body, error))
-    except (DecodeError, *DECODING_ERRORS) as e:
-        raise DecodeError(
-            f"the server's answer to the list is not a Kubernetes list: {clean_text(str(e))}"
-        ) from None
+    def _complete(self, obj: KubeObject) -> KubeObject:
+        if obj.kind and obj.api_version:
+            return obj
+        return KubeObject.from_bytes(obj.to_json(), self._api_version, self._kind)
 
 
 def decode_list(body: bytes) -> ListPage:
     """One page from the body of a LIST. Raises `DecodeError` when it is no list."""
-    try:
-        page = _list_decoder.decode(body)
-    except DECODING_ERRORS as e:
-        page = _decode_repaired(body, e)
-    unnamed_list = not page.kind and page.items is not None  # as typed clients, take it for what was asked for
-    if not (page.kind.endswith("List") or page.kind == "Table" or unnamed_list):
-        what = f"a {clean_text(page.kind, 60)}" if page.kind else "an object without kind"
-        raise DecodeError(f"the server answered the list with {what}")
-    kind, api_version = page.kind.removesuffix("List"), page.api_version if page.kind != "List" else ""
-    make = KubeObject.from_bytes
-    items = [make(bytes(raw), api_version, kind) for raw in page.items or ()]
-    meta = page.metadata
-    shard_selector = (meta.shard_info or {}).get("selector", "")
-    return ListPage(
-        items, meta.resource_version, meta.continue_token, meta.remaining, len(body), page.kind,
-        page.api_version, shard_selector,
-    )  # fmt: skip
+    page = _PageMaker()
+    page.feed([body])
+    return page.end()
 
 
 def query_of(options: ListOptions, watching: bool) -> list[tuple[str, str]]:
@@ -126,7 +139,11 @@ class HttpListerWatcher:
         if answer.code != 200:
             raise answer.error()
         self._check_json(answer, "list")
-        return decode_list(answer.read_all())
+        page = _PageMaker(options.max_bytes)
+        with closing(answer.pieces()) as body:
+            for pieces in body:
+                page.feed(pieces)
+        return page.end()
 
     def watch(self, options: ListOptions, cancel: CancelToken) -> WatchStream:
         purpose = "watch-list" if options.send_initial_events else "watch"

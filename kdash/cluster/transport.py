@@ -15,8 +15,10 @@ from __future__ import annotations
 import itertools
 import platform
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
@@ -36,13 +38,14 @@ from kdash.informer.errors import (
     TransportError,
     UnexpectedEOF,
 )
+from kdash.informer.limits import LARGEST_DOCUMENT, LARGEST_ERROR_BODY
 from kdash.informer.list_watch import CancelToken
 from kdash.informer.tap import Tap
 
 __all__ = ["Answer", "Credentials", "NoCredentials", "Request", "Timeouts", "Transport", "user_agent"]
 
 READ_SIZE = 128 * 1024
-LARGEST_BODY = 2 << 30
+COMPRESSED_READ_SIZE = 16 * 1024  # gzip makes a thousand times as much of it at most
 _request_numbers = itertools.count(1)
 
 
@@ -153,6 +156,7 @@ class Answer:
         self.cancelled = False
         self._response, self._interrupt, self._log, self._url = response, interrupt, log, url
         self._source = response._fp  # type: ignore[attr-defined]  # http.client's response, below urllib3's decoding
+        self._read_size = READ_SIZE
         self._framing = self._choose_framing()
         self._lock = threading.Lock()  # guards _closed
         self._closed = False
@@ -170,7 +174,8 @@ class Answer:
             framing = UntilCloseBody()
         encoding = self.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding == "gzip":
-            return GzipBody(framing, LARGEST_BODY)
+            self._read_size = COMPRESSED_READ_SIZE
+            return GzipBody(framing)
         if encoding not in ("identity", ""):
             raise DecodeError(
                 f"the server's answer is compressed as {encoding[:40]!r}, which kdash did not ask for"
@@ -197,7 +202,7 @@ class Answer:
         framing, fp = self._framing, self._source.fp
         while not framing.finished:
             try:
-                data = fp.read1(READ_SIZE)
+                data = fp.read1(self._read_size)
             except (OSError, ValueError) as e:
                 raise self._failure(e) from None
             if not data:
@@ -219,26 +224,45 @@ class Answer:
             else transport_error(error, self._url)
         )
 
-    def read_all(self) -> bytes:
-        """The whole body; closes the answer."""
-        pieces: list[bytes] = []
+    def pieces(self) -> Generator[list[bytes], None, None]:
+        """The body as it comes; closes the answer, also when the reader gives up."""
         try:
             while more := self.read1():
-                pieces += more
+                yield more
         except InformerError as e:
             self.close(outcome_of(e), str(e))
             raise
-        self.close("ok" if self.code < 400 else "error")
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        finally:
+            self.close("ok" if self.code < 400 and self._framing.ends_at_eof else "error")
+
+    def read_all(self, largest: int = LARGEST_DOCUMENT) -> bytes:
+        """The whole body; closes the answer. Raises `DecodeError` for more than `largest` bytes."""
+        body = bytearray()
+        with closing(self.pieces()) as all_pieces:
+            for piece in chain.from_iterable(all_pieces):
+                body += piece
+                if len(body) > largest:
+                    raise DecodeError(f"{self._url} answered with more than {largest >> 20} MiB; kdash reads no more")
+        return bytes(body)
+
+    def _read_error(self) -> bytes:
+        """The beginning of the body, as far as it can be had."""
+        body = bytearray()
+        try:
+            with closing(self.pieces()) as all_pieces:
+                for piece in chain.from_iterable(all_pieces):
+                    body += piece
+                    if len(body) > LARGEST_ERROR_BODY:
+                        break
+        except (TransportError, DecodeError):
+            pass  # what came until then says something, too
+        return bytes(body[:LARGEST_ERROR_BODY])
 
     def error(self) -> ApiStatusError:
-        """What an answer that is no success says; reads the body and closes the answer."""
-        try:
-            body = self.read_all()
-        except TransportError:
-            body = b""
+        """What an answer that is no success says; reads the body, no more than 64 kB of it, and closes the answer."""
+        headers = self.headers
         return error_from_answer(
-            self.code, self.content_type, self.headers.get("Location"), body, self.headers.get("Retry-After")
+            self.code, self.content_type, headers.get("Location"), self._read_error(), headers.get("Retry-After")
         )
 
     def follow(self, cancel: CancelToken) -> None:

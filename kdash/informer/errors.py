@@ -14,6 +14,7 @@ from kdash.informer.limits import LONGEST_RETRY_AFTER_S
 
 __all__ = [
     "ApiStatusError",
+    "CacheTooLarge",
     "ConnectionRefused",
     "ConnectionReset",
     "DecodeError",
@@ -54,6 +55,18 @@ class UnexpectedEOF(TransportError):
 
 class DecodeError(InformerError):
     """Bytes from the server that are not what the protocol promises."""
+
+
+class CacheTooLarge(InformerError):
+    """A full state takes more than the bound that was set for it (kdash extension)."""
+
+    def __init__(self, most: int) -> None:
+        said = f"{most / 1e6:,.1f} MB" if most < 1e9 else f"{most / 1e9:,.1f} GB"
+        super().__init__(
+            f"the objects take more than {said} compressed, which is as much as the cache may hold; observe one "
+            "namespace, use a selector, or allow more (--max-cache)"
+        )
+        self.most = most
 
 
 class StopRequested(InformerError):

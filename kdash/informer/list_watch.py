@@ -72,6 +72,8 @@ class ListOptions:
     timeout_seconds: int | None = None
     allow_watch_bookmarks: bool = False
     send_initial_events: bool = False
+    max_bytes: int = 0
+    """kdash extension, not sent: how much the objects of a list may take, compressed; 0: no such bound."""
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from msgspec.structs import force_setattr
 from kdash.informer import object_decoding as decoding
 from kdash.informer.packing import PACKED_MARK, Codec, Packer
 
-__all__ = ["KubeObject", "pack_together"]
+__all__ = ["KubeObject", "pack_together", "stored_bytes"]
 
 _decode_header = decoding.header_decoder.decode
 
@@ -235,3 +235,8 @@ def pack_together(objects: Iterable[KubeObject], packer: Packer) -> int:
             force_setattr(obj, "_stored", packed[1])
             smaller += 1
     return smaller
+
+
+def stored_bytes(objects: Iterable[KubeObject]) -> int:
+    """Bytes that they take in the cache."""
+    return sum([len(obj._stored) for obj in objects])

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from kdash.informer.errors import ApiStatusError, InformerError
+from kdash.informer.errors import ApiStatusError, DecodeError, InformerError
+from kdash.informer.limits import MOST_EMPTY_PAGES
 from kdash.informer.list_watch import ListOptions, ListPage
 from kdash.informer.objects import KubeObject
+from kdash.informer.packing_arrivals import ArrivalPacker
 
 __all__ = ["DEFAULT_PAGE_SIZE", "ListPager", "ListResult", "list_in_pages"]
 
@@ -34,7 +36,12 @@ class ListResult:
 
 
 class ListPager:
-    """The state of one paged list."""
+    """The state of one paged list.
+
+    What client-go does not notice (kdash extensions): a `continue` token that was followed before, and a third page
+    in a row without items, are errors, for such a list need never end. The objects of a large list are compressed
+    while further pages come.
+    """
 
     def __init__(
         self, options: ListOptions, page_size: int = DEFAULT_PAGE_SIZE, *, full_list_if_expired: bool = True
@@ -49,9 +56,15 @@ class ListPager:
         self._resource_version = ""
         self._shard_selector = ""
         self._full_list = False
+        self._followed: set[str] = set()
+        self._empty = 0  # pages without items, in a row
+        self._arrivals = ArrivalPacker(options.max_bytes)
 
     def on_page(self, page: ListPage) -> ListResult | None:
-        """Take a page; None means that `request` now asks for the next one."""
+        """Take a page; None means that `request` now asks for the next one.
+
+        Raises `DecodeError` when the pages need never end, `CacheTooLarge` when the options bound what they may take.
+        """
         self.pages += 1
         if self._full_list or (self.pages == 1 and not page.continue_token):
             return self._result(page.items, page.resource_version, page.shard_selector)
@@ -59,13 +72,25 @@ class ListPager:
             self._resource_version = page.resource_version
             self._shard_selector = page.shard_selector
         self._items.extend(page.items)
+        self._arrivals.add(page.items)
         if not page.continue_token:
             return self._result(self._items, self._resource_version, self._shard_selector)
+        self._check_progress(page)
         self.paginated = True
         self.request = replace(
             self.request, continue_token=page.continue_token, resource_version="", resource_version_match=""
         )
         return None
+
+    def _check_progress(self, page: ListPage) -> None:
+        if page.continue_token in self._followed:
+            raise DecodeError(
+                "the server answered a page of the list with a continue token that it gave before; the list has no end"
+            )
+        self._followed.add(page.continue_token)
+        self._empty = 0 if page.items else self._empty + 1
+        if self._empty > MOST_EMPTY_PAGES:
+            raise DecodeError(f"the server answered {self._empty} pages of the list in a row without an object")
 
     def _result(self, items: Sequence[KubeObject], version: str, shard_selector: str) -> ListResult:
         return ListResult(items, version, self.paginated, self.pages, shard_selector)
@@ -77,6 +102,7 @@ class ListPager:
             return False
         self._full_list = True
         self._items = []
+        self._arrivals = ArrivalPacker(self._original.max_bytes)
         self.request = replace(self._original, limit=0, continue_token="")
         return True
 

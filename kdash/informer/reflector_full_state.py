@@ -82,7 +82,11 @@ class FullStateTransitions(SessionFrame):
         if is_unsupported_table(page.api_version, page.kind):
             self._list_failed(state, fx.ListFailed(DecodeError("the server answered the list with a Table")))
             return
-        result = pager.on_page(page)
+        try:
+            result = pager.on_page(page)
+        except InformerError as error:
+            self._list_failed(state, fx.ListFailed(error))
+            return
         if result is not None:
             self._list_complete(state, result)
             return

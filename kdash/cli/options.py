@@ -123,6 +123,12 @@ core_options = _several(
     click.option("--metadata-only", is_flag=True, help="Ask the server for metadata only."),
     click.option("--page-size", type=click.IntRange(min=0), default=0, show_default="as client-go",
                  help="Objects per page of a LIST."),
+    duration_option("--stall-after", default="75s", show_default=True,
+                    help="Open a second watch beside one that has been silent this long, 0: never (client-go has no "
+                         "such thing)."),
+    duration_option("--sync-patience", default="60s", show_default=True,
+                    help="Fetch the state by LIST when a streaming watch brings neither objects nor its end marker "
+                         "for this long, 0: never (as client-go)."),
 )  # fmt: skip
 
 ui_options = _several(
@@ -195,6 +201,8 @@ class Given:
             watch_list=not values["no_watch_list"],
             metadata_only=values["metadata_only"],
             page_size=values["page_size"],
+            stall_after_s=values["stall_after"],
+            sync_patience_s=values["sync_patience"],
             seed=values.get("seed"),
         )
 

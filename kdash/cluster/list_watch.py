@@ -146,14 +146,25 @@ class HttpListerWatcher:
         return page.end()
 
     def watch(self, options: ListOptions, cancel: CancelToken) -> WatchStream:
-        purpose = "watch-list" if options.send_initial_events else "watch"
-        request = Request(self._path, query_of(options, True), self._watch_accept, purpose, self._informer)
         try:
-            answer = self._send(request, cancel, watching=True)
+            answer = self._send(self._watch_request(options), cancel, watching=True)
         except TransportError as e:
             if is_empty_watch(e):
                 return EmptyWatchStream()
             raise
+        return self._stream(answer, options, cancel)
+
+    def watch_anew(self, options: ListOptions, cancel: CancelToken, within_s: float) -> WatchStream:
+        """See `RewatchingListerWatcher` (kdash extension)."""
+        self._transport.retire_idle()
+        answer = self._transport.get(self._watch_request(options), cancel, within_s=within_s)
+        return self._stream(answer, options, cancel)
+
+    def _watch_request(self, options: ListOptions) -> Request:
+        purpose = "watch-list" if options.send_initial_events else "watch"
+        return Request(self._path, query_of(options, True), self._watch_accept, purpose, self._informer)
+
+    def _stream(self, answer: Answer, options: ListOptions, cancel: CancelToken) -> WatchStream:
         if answer.code != 200:
             raise answer.error()
         self._check_json(answer, "watch")

@@ -119,6 +119,7 @@ class _Log:
         self.number = next(_request_numbers)
         self.bytes = 0
         self.code = 0
+        self.last_byte_at = clock.monotonic()
         self._tap, self._clock, self._informer = tap, clock, request.informer
         self._started_at = clock.monotonic()
         self._once = threading.Lock()  # taken by whoever writes api.end, and never released
@@ -135,6 +136,7 @@ class _Log:
 
     def received(self, count: int) -> None:
         self.bytes += count
+        self.last_byte_at = self._clock.monotonic()
         if self._tap is not None:
             self._tap.emit("api.bytes", self._informer, self.number, count)
 
@@ -181,6 +183,11 @@ class Answer:
                 f"the server's answer is compressed as {encoding[:40]!r}, which kdash did not ask for"
             )
         return framing
+
+    @property
+    def last_byte_at(self) -> float:
+        """Monotonic instant of the body's last byte; before the first one, that of the request."""
+        return self._log.last_byte_at
 
     @property
     def retry_after_s(self) -> int | None:
@@ -316,8 +323,17 @@ class Transport:
         self.is_local = host in ("localhost", "::1") or host.startswith("127.")
         self._agent = user_agent()
 
-    def get(self, request: Request, cancel: CancelToken, attempt: int = 1) -> Answer:
-        """Send `request` and wait for the headers of its answer, whatever the status."""
+    def retire_idle(self) -> None:
+        """Give up the idle connections to the server; those in use are closed when they are done with."""
+        self._credentials.pool().clear()
+
+    def get(
+        self, request: Request, cancel: CancelToken, attempt: int = 1, within_s: float | None = None
+    ) -> Answer:
+        """Send `request` and wait for the headers of its answer, whatever the status.
+
+        `within_s` shortens the time-outs of connecting and of waiting for the headers.
+        """
         if cancel.cancelled:
             raise StopRequested("the request was cancelled")
         headers = self._headers(request, cancel)
@@ -325,7 +341,7 @@ class Transport:
         log = _Log(self.tap, self.clock, request, attempt)
         forget = cancel.on_cancel(interrupt.interrupt)
         try:
-            answer = Answer(self._send(request, headers, interrupt), interrupt, log, self.address)
+            answer = Answer(self._send(request, headers, interrupt, within_s), interrupt, log, self.address)
         except InformerError as e:
             interrupt.detach()
             stopped = cancel.cancelled
@@ -349,9 +365,12 @@ class Transport:
         return headers
 
     def _send(
-        self, request: Request, headers: urllib3.HTTPHeaderDict, interrupt: Interrupt
+        self, request: Request, headers: urllib3.HTTPHeaderDict, interrupt: Interrupt, within_s: float | None
     ) -> urllib3.BaseHTTPResponse:
-        timeout = urllib3.Timeout(connect=self.timeouts.connect_s, read=self.timeouts.read_s)
+        connect_s, read_s = self.timeouts.connect_s, self.timeouts.read_s
+        if within_s is not None:
+            connect_s, read_s = min(connect_s, within_s), min(read_s, within_s)
+        timeout = urllib3.Timeout(connect=connect_s, read=read_s)
         while True:
             try:
                 with interruptible(interrupt):

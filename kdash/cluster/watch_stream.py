@@ -239,6 +239,7 @@ class HttpWatchStream:
         self._ends_at = clock.monotonic() + silence_s
         self._silence_s, self._stall_s = silence_s, stall_s
         self._armed_at = float("-inf")
+        self._read_since = 0.0
         self._decoder = EventDecoder()
         self._lock = threading.Lock()  # guards _reading and _stopped
         self._reading = False
@@ -249,6 +250,7 @@ class HttpWatchStream:
         with self._lock:
             if self._over or self._stopped:
                 return ()
+            self._read_since = self._clock.monotonic()
             self._reading = True
         try:
             return self._next()
@@ -258,6 +260,11 @@ class HttpWatchStream:
                 close_late = self._stopped
             if close_late:
                 self._finish("stopped")
+
+    @property
+    def silent_since(self) -> float | None:
+        """See `kdash.informer.watch_guard.TimedWatchStream`."""
+        return max(self._read_since, self._answer.last_byte_at) if self._reading else None
 
     def _next(self) -> Sequence[WatchEvent]:
         answer, feed = self._answer, self._decoder.feed

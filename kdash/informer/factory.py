@@ -26,6 +26,7 @@ from kdash.informer.list_watch import CancelToken, ListOptions, TweakedListerWat
 from kdash.informer.listers import Lister
 from kdash.informer.metrics import InformerMetricsProvider
 from kdash.informer.objects import KubeObject
+from kdash.informer.patience import STALL_AFTER_S, SYNC_PATIENCE_S
 from kdash.informer.resources import Client, ResourceInfo
 from kdash.informer.resync_periods import seconds
 from kdash.informer.shared_informer import SharedIndexInformer
@@ -43,9 +44,13 @@ class SharedInformerFactory:
     `tweak_list_options` sees every list and watch. `transform` changes every object before it is cached.
     `metadata_only` asks the server for metadata alone. `versions`: see `SharedIndexInformerOptions`.
     `relist_period` fetches the whole state from the server that often (0, as in client-go: never); a resync only
-    replays the cache and asks the server nothing. `queue`: `delta`, `real` or `real-atomic`. Methods may be called
+    replays the cache and asks the server nothing. `stall_after` is the shortest silence of a watch after which a second
+    one is opened beside it, to find out whether the connection is dead (an extension; 0, as in client-go: never).
+    `sync_patience` gives a streaming watch up for a list when neither an object nor the end marker came for so long
+    (an extension; 0, as in client-go: never). `queue`: `delta`, `real` or `real-atomic`. Methods may be called
     from any thread.
 
+    >>> from datetime import timedelta
     >>> from datetime import timedelta
     >>> from kdash.cluster import connect_url
     >>> factory = SharedInformerFactory(connect_url(SERVER), default_resync=timedelta(seconds=30))
@@ -83,6 +88,8 @@ class SharedInformerFactory:
         packed: bool = True,
         relist_period: timedelta | float = 0.0,
         crash_through: bool = False,
+        stall_after: timedelta | float = STALL_AFTER_S,
+        sync_patience: timedelta | float = SYNC_PATIENCE_S,
         name: InformerName | None = None,
         metrics: InformerMetricsProvider | None = None,
         tap: Tap | None = None,
@@ -104,6 +111,7 @@ class SharedInformerFactory:
             "queue": queue, "watch_list": watch_list, "page_size": page_size, "packed": packed, "tap": tap,
             "versions": versions,
             "relist_period_s": seconds(relist_period) or 0.0, "crash_through": crash_through, "rng": rng,
+            "stall_after_s": seconds(stall_after) or 0.0, "sync_patience_s": seconds(sync_patience) or 0.0,
             "clock": self._clock,
         }  # fmt: skip
         self._lock = threading.Lock()  # guards _informers, _started and _shutting_down

@@ -13,6 +13,7 @@ from typing import Any
 from kdash.informer.clock import Clock
 from kdash.informer.indexer import Indexers
 from kdash.informer.metrics import InformerMetrics
+from kdash.informer.patience import STALL_AFTER_S, SYNC_PATIENCE_S
 from kdash.informer.resources import ResourceInfo
 from kdash.informer.tap import Tap
 
@@ -47,6 +48,12 @@ class SharedIndexInformerOptions:
     """Objects per page of a list; 0: what client-go chooses."""
     min_watch_timeout_s: float = 300.0
     """Lower end of the time-out asked for a watch."""
+    stall_after_s: float = STALL_AFTER_S
+    """kdash extension: the shortest silence of a watch after which a second one is opened beside it, to find
+    out whether the connection is dead (see `watch_silence`); 0, as in client-go: never."""
+    sync_patience_s: float = SYNC_PATIENCE_S
+    """kdash extension: so long without a further object or the end marker, and a streaming watch that
+    fetches the state is given up for a list; 0, as in client-go: never."""
     key_func: Callable[[Any], str] | None = None
     """Key of an object, if not `namespace/name`."""
     packed: bool = True

@@ -14,12 +14,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from kdash.informer.errors import ApiStatusError
 from kdash.informer.objects import KubeObject
 
-__all__ = ["CancelToken", "ListOptions", "ListPage", "ListerWatcher", "WatchEvent", "WatchStream"]
+__all__ = ["CancelToken", "ListOptions", "ListPage", "ListerWatcher", "RewatchingListerWatcher", "WatchEvent",
+           "WatchStream", "can_watch_anew"]
 
 
 class CancelToken:
@@ -133,6 +134,26 @@ class ListerWatcher(Protocol):
         """Open a watch. Raises `InformerError`s for anything that happens before the response headers."""
 
 
+class RewatchingListerWatcher(ListerWatcher, Protocol):
+    """A `ListerWatcher` that can open a watch beside a silent one (kdash extension)."""
+
+    def watch_anew(self, options: ListOptions, cancel: CancelToken, within_s: float) -> WatchStream:
+        """Open a watch on a new connection, in one request without repeats, within so many seconds.
+
+        Idle connections to the server are given up. Raises `InformerError`s.
+        """
+
+
+def can_watch_anew(lister_watcher: ListerWatcher) -> bool:
+    """Whether the lister-watcher, and every one that it wraps, has `watch_anew`."""
+    layer: object | None = lister_watcher
+    while layer is not None:
+        if not hasattr(layer, "watch_anew"):
+            return False
+        layer = getattr(layer, "inner", None)
+    return True
+
+
 @dataclass(slots=True)
 class TweakedListerWatcher:
     """A `ListerWatcher` whose options pass through `tweak` on every call (client-go `tweakListOptions`, FA-6)."""
@@ -145,3 +166,7 @@ class TweakedListerWatcher:
 
     def watch(self, options: ListOptions, cancel: CancelToken) -> WatchStream:
         return self.inner.watch(self.tweak(options), cancel)
+
+    def watch_anew(self, options: ListOptions, cancel: CancelToken, within_s: float) -> WatchStream:
+        """See `RewatchingListerWatcher`; only where `inner` is one."""
+        return cast("RewatchingListerWatcher", self.inner).watch_anew(self.tweak(options), cancel, within_s)

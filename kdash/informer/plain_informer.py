@@ -19,12 +19,14 @@ from kdash.informer.handlers import ResourceEventHandler
 from kdash.informer.indexer import Indexer, Indexers, new_indexer
 from kdash.informer.list_watch import ListerWatcher
 from kdash.informer.objects import KubeObject
+from kdash.informer.patience import STALL_AFTER_S
 from kdash.informer.process_deltas import DeltaProcessor, HandlerSink
 from kdash.informer.queue.engines import new_queue
 from kdash.informer.reflector import Reflector, WatchErrorHandler
 from kdash.informer.resources import ResourceInfo
 from kdash.informer.resync_periods import seconds
 from kdash.informer.tap import Tap
+from kdash.informer.watch_silence import silence_rules
 
 __all__ = ["new_informer"]
 
@@ -44,12 +46,14 @@ def new_informer(
     watch_list: bool = True,
     packed: bool = True,
     crash_through: bool = False,
+    stall_after: timedelta | float = STALL_AFTER_S,
     tap: Tap | None = None,
     clock: Clock | None = None,
     rng: random.Random | None = None,
 ) -> tuple[Indexer, Controller]:
     """A cache and the controller that fills it and calls `handler`; start it with `controller.run(stop)`.
 
+    `stall_after`: see `SharedInformerFactory`.
     With `crash_through` an exception of the handler leaves `run`; without, it is logged and the rest of that
     entry is lost.
     """
@@ -72,7 +76,7 @@ def new_informer(
             expected_api_version=resource.api_version if resource else "",
             expected_kind=resource.kind if resource else "", resync_period_s=resync_s,
             use_watch_list=watch_list, watch_error_handler=watch_error_handler, transform=transform,
-            clock=clock, rng=rng or new_random(), tap=tap,
+            clock=clock, rng=rng or new_random(), tap=tap, silence=silence_rules(seconds(stall_after) or 0.0),
         )  # fmt: skip
 
     config = ControllerConfig(

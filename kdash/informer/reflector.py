@@ -16,17 +16,26 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from kdash.informer import reflector_effects as fx
 from kdash.informer.backoff import Backoff
 from kdash.informer.clock import Clock, SystemClock, new_random
 from kdash.informer.errors import ApiStatusError
 from kdash.informer.event_filter import EventFilter
-from kdash.informer.list_watch import CancelToken, ListerWatcher, WatchEvent, WatchStream
+from kdash.informer.list_watch import (
+    CancelToken,
+    ListerWatcher,
+    RewatchingListerWatcher,
+    WatchEvent,
+    WatchStream,
+    can_watch_anew,
+)
 from kdash.informer.objects import KubeObject
+from kdash.informer.patience import SYNC_PATIENCE_S
 from kdash.informer.reflector_machine import ReflectorMachine
 from kdash.informer.reflector_requests import MINIMUM_WATCH_TIMEOUT_S, RequestRules, supports_watch_list
+from kdash.informer.reflector_states import Watching
 from kdash.informer.reflector_writer import (
     ReflectorStore,
     ReflectorWriter,
@@ -35,6 +44,8 @@ from kdash.informer.reflector_writer import (
 )
 from kdash.informer.resync_timer import ResyncTimer
 from kdash.informer.tap import Tap
+from kdash.informer.watch_guard import WatchGuard
+from kdash.informer.watch_silence import SilenceRules
 
 __all__ = ["Reflector", "ReflectorStore", "WatchErrorHandler", "default_watch_error_handler"]
 
@@ -62,6 +73,8 @@ class Reflector:
         tap: Tap | None = None,
         backoff: Backoff | None = None,
         max_internal_error_retry_s: float = 0.0,
+        sync_patience_s: float = SYNC_PATIENCE_S,
+        silence: SilenceRules | None = None,
     ) -> None:
         """Nothing happens before `run` or `start`.
 
@@ -70,11 +83,16 @@ class Reflector:
         the store's own, for the temporary store of a
         watch-list (RF-22). `page_size` 0 leaves the choice to client-go's rules (RF-14). `use_watch_list`
         is ignored when the lister-watcher declares that it has no watch-list semantics (RF-4).
+
+        Extensions: `sync_patience_s` without a further initial object or the end marker give a watch-list
+        up for a list (0: never, as client-go). `silence` says when a silent watch is opened a second time
+        (None: never, as client-go); it needs a lister-watcher with `watch_anew`.
         """
         self.name = name
         self._lister_watcher = lister_watcher
         self._store = store
         self._clock = clock or SystemClock()
+        rng = rng or new_random()
         self._tap = tap
         self._should_resync = should_resync
         self._tick_number = tick_number
@@ -82,20 +100,26 @@ class Reflector:
             store, name=name, tap=tap, handle_error=watch_error_handler or default_watch_error_handler,
             stopping=lambda: self._stopping,
         )  # fmt: skip
+        self._rules = RequestRules(page_size, min_watch_timeout_s)
         self._machine = ReflectorMachine(
             name=name,
             event_filter=EventFilter(expected_api_version, expected_kind),
             transform=transform,
             now=self._clock.monotonic(),
-            rng=rng or new_random(),
-            rules=RequestRules(page_size, min_watch_timeout_s),
+            rng=rng,
+            rules=self._rules,
             use_watch_list=use_watch_list and supports_watch_list(lister_watcher),
             backoff=backoff,
             max_internal_error_retry_s=max_internal_error_retry_s,
+            sync_patience_s=sync_patience_s,
         )
+        self._rng = rng
+        self._guard = self._new_guard(silence)
+        if self._guard is not None:
+            self._writer.on_bookmark = self._guard.bookmark
         self._timer = ResyncTimer(
             name=name, period_s=resync_period_s, tick=self._tick, on_error=self._resync_failed,
-            on_alarm=lambda: self._order(fx.EndBookmarkMissing()), clock=self._clock, tap=tap,
+            on_alarm=self._end_bookmark_alarm, clock=self._clock, tap=tap,
         )  # fmt: skip
         self._condition = threading.Condition()  # guards the six attributes that follow
         self._orders: list[fx.Input] = []
@@ -105,11 +129,12 @@ class Reflector:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._ticks = 0
+        self._awaited = (0.0, fx.AwaitEndBookmark(0.0, 0.0, 0))  # since when, and what; replaced as one
         self._stream: WatchStream | None = None  # only the reflector's thread
         self._carry: dict[type, Callable[[Any], None]] = {
             fx.StartResync: lambda effect: self._timer.start_session(effect.session),
             fx.StopResync: lambda effect: self._timer.stop_session(effect.why),
-            fx.AwaitEndBookmark: lambda effect: self._timer.set_alarm(effect.seconds),
+            fx.AwaitEndBookmark: self._await_end_bookmark,
             fx.CloseStream: lambda _: self._close_stream(),
         }
         self._fulfil: dict[type, Callable[[Any], fx.Input | None]] = {
@@ -142,6 +167,8 @@ class Reflector:
                 request = self._step(self._await(request))
         finally:
             self._timer.stop()
+            if self._guard is not None:
+                self._guard.stop()
             self._close_stream()
 
     def _step(self, given: fx.Input) -> fx.Effect:
@@ -164,6 +191,8 @@ class Reflector:
             interrupt = self._interrupt
             self._condition.notify_all()
         self._timer.stop()
+        if self._guard is not None:
+            self._guard.stop()
         if interrupt is not None:
             interrupt()
 
@@ -174,6 +203,8 @@ class Reflector:
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout_s)
             ended = not thread.is_alive()
+        if self._guard is not None:
+            ended = self._guard.join(timeout_s) and ended
         return self._timer.join(timeout_s) and ended
 
     def last_sync_resource_version(self) -> str:
@@ -286,9 +317,10 @@ class Reflector:
         if not self._arm(cancel.cancel):
             return None
         try:
-            self._stream = self._lister_watcher.watch(request.options, cancel)
+            stream = self._lister_watcher.watch(request.options, cancel)
         except Exception as error:
             return fx.WatchOpenFailed(error)
+        self._stream = stream if self._guard is None else self._guard.guard(stream)
         return fx.WatchOpened()
 
     def _read_events(self, _: fx.ReadEvents) -> fx.Input | None:
@@ -317,6 +349,41 @@ class Reflector:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.stop()
+
+    # a silent watch (the guard's thread) ---------------------------------------------------------------
+
+    def _new_guard(self, silence: SilenceRules | None) -> WatchGuard | None:
+        if silence is None or not can_watch_anew(self._lister_watcher):
+            return None
+        return WatchGuard(
+            name=self.name, open_second=self._open_second, clock=self._clock, rng=self._rng, tap=self._tap,
+            is_watching=lambda: type(self._machine.state) is Watching and self._writer.version not in ("", "0"),
+            session=lambda: self._writer.session, rules=silence,
+        )  # fmt: skip
+
+    def _open_second(self, cancel: CancelToken, within_s: float) -> WatchStream:
+        rules, version = self._rules, self._writer.version
+        lister_watcher = cast("RewatchingListerWatcher", self._lister_watcher)
+        return lister_watcher.watch_anew(rules.watch(version, rules.timeout_s(self._rng)), cancel, within_s)
+
+    # the end of a watch-list (the timer's thread) -----------------------------------------------------------
+
+    def _await_end_bookmark(self, effect: fx.AwaitEndBookmark) -> None:
+        self._awaited = (self._clock.monotonic(), effect)
+        self._timer.set_alarm(effect.tell_s)
+
+    def _end_bookmark_alarm(self) -> None:
+        if not self._machine.accepts(fx.EndBookmarkMissing()):
+            return
+        since, awaited = self._awaited
+        silent_s, patience_s = self._clock.monotonic() - since, awaited.patience_s
+        if patience_s and silent_s >= patience_s:
+            self._order(fx.EndBookmarkMissing())
+            return
+        if silent_s >= awaited.tell_s and self._tap is not None:
+            self._tap.emit("watchlist.waiting", self.name, self._writer.session, awaited.objects, silent_s)
+        left_s = patience_s - silent_s if patience_s else awaited.tell_s
+        self._timer.set_alarm(min(awaited.tell_s, left_s))
 
     # resync (the timer's thread) -----------------------------------------------------------------------
 

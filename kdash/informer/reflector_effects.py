@@ -146,7 +146,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class EndBookmarkMissing:
-    """The alarm of `AwaitEndBookmark` went off."""
+    """The patience of `AwaitEndBookmark` is over."""
 
 
 Input = (
@@ -264,9 +264,13 @@ class StopResync:
 
 @dataclass(frozen=True, slots=True)
 class AwaitEndBookmark:
-    """Give `EndBookmarkMissing` after so long, unless this comes again before."""
+    """Tell the tap after `tell_s`, and again so often, that no further initial object came; give
+    `EndBookmarkMissing` after `patience_s` (0: never), unless this comes again before."""
 
-    seconds: float
+    tell_s: float
+    patience_s: float
+    objects: int
+    """Initial objects so far."""
 
 
 @dataclass(frozen=True, slots=True)

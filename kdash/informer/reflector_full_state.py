@@ -24,12 +24,12 @@ from kdash.informer.event_filter import CHANGES, EventFilter, is_unsupported_tab
 from kdash.informer.list_watch import ListOptions, WatchEvent
 from kdash.informer.objects import KubeObject
 from kdash.informer.pager import ListPager, ListResult
+from kdash.informer.patience import SYNC_PATIENCE_S
 from kdash.informer.reflector_session import VERY_SHORT_S, SessionFrame, error_class
 
-__all__ = ["END_BOOKMARK_PATIENCE_S", "FullStateTransitions", "status_of"]
+__all__ = ["FullStateTransitions", "status_of"]
 
-END_BOOKMARK_PATIENCE_S = 10.0
-"""Seconds without a new initial object after which a watch-list is given up for a list."""
+_TELL_S = 10.0  # the tick of client-go's warnings (RF-26)
 
 
 def status_of(event: WatchEvent) -> ApiStatusError:
@@ -46,12 +46,14 @@ class FullStateTransitions(SessionFrame):
         name: str,
         event_filter: EventFilter,
         transform: Callable[[KubeObject], KubeObject] | None = None,
+        sync_patience_s: float = SYNC_PATIENCE_S,
         **frame: Any,
     ) -> None:
         super().__init__(**frame)
         self._name = name
         self._filter = event_filter
         self._transform = transform
+        self._sync_patience_s = sync_patience_s
 
     # list ----------------------------------------------------------------------------------------------
 
@@ -140,7 +142,7 @@ class FullStateTransitions(SessionFrame):
 
     def _watch_list_opened(self, state: at.OpeningWatchList, _: fx.WatchOpened) -> None:
         self._enter(at.WatchListing(state.started_at, state.timeout_s))
-        self._out += (fx.AwaitEndBookmark(END_BOOKMARK_PATIENCE_S), fx.ReadEvents())
+        self._out += (self._await_end(0), fx.ReadEvents())
 
     def _watch_list_open_failed(self, _: at.OpeningWatchList, failed: fx.WatchOpenFailed) -> None:
         self._watch_list_failed(failed.error)
@@ -170,8 +172,11 @@ class FullStateTransitions(SessionFrame):
                 return
         self._tell_progress(state)
         if state.added > added:
-            self._out.append(fx.AwaitEndBookmark(END_BOOKMARK_PATIENCE_S))
+            self._out.append(self._await_end(len(state.initial)))
         self._out.append(fx.ReadEvents())
+
+    def _await_end(self, objects: int) -> fx.Effect:
+        return fx.AwaitEndBookmark(_TELL_S, self._sync_patience_s, objects)
 
     def _take_initial(self, state: at.WatchListing, type_: str, obj: KubeObject) -> None:
         key = obj.key
@@ -216,7 +221,7 @@ class FullStateTransitions(SessionFrame):
         """A server that never ends its initial events; client-go warns and waits on (RF-26)."""
         self._out.append(fx.CloseStream())
         what = f"no end of the initial events after {len(state.initial)} objects"
-        self._watch_list_failed(InformerError(f"{what}: {END_BOOKMARK_PATIENCE_S:g} s without another one"))
+        self._watch_list_failed(InformerError(f"{what}: {self._sync_patience_s:g} s without another one"))
 
     def _watch_list_failed(self, error: Exception) -> None:
         """Back off, retry at once without a version, or fall back to a list (RF-24, RF-9)."""

@@ -43,9 +43,9 @@ On the hot path a batch of plain events costs one scan and one `Apply`, not an e
 
 Four deliberate differences from client-go: the delay in a watch-list can be cancelled (RF-24: there it
 cannot); repeats that client-go makes at once pass the `RepeatPacer` (ten free, then two a second) unless
-the stream before had lived for a second; a watch-list that brings no further object for 10 s and no end
-bookmark is given up for a list (RF-26: there it warns and waits on); `ForceRelist` and `EndWatch` are kdash
-extensions.
+the stream before had lived for a second; a watch-list that brings no further object and no end bookmark
+for `sync_patience_s` is given up for a list (RF-26: there it warns and waits on); `ForceRelist` and
+`EndWatch` are kdash extensions.
 """
 
 from __future__ import annotations

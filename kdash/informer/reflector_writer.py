@@ -77,6 +77,7 @@ class ReflectorWriter:
         self._stopping = stopping
         self._update_version: Callable[[str], None] | None = getattr(store, "update_resource_version", None)
         self._cause = 0  # seq of the last record told
+        self.on_bookmark: Callable[[], None] | None = None
         self.session = 0
         self.version = ""
         """Of the last event, list or bookmark handed to the store."""
@@ -143,6 +144,8 @@ class ReflectorWriter:
     def _apply_bookmark(self, effect: fx.ApplyBookmark) -> None:
         event = effect.event
         version = event.object.resource_version if event.object is not None else ""
+        if self.on_bookmark is not None:
+            self.on_bookmark()
         cause = self._emit("watch.bookmark", version, event.initial_events_end)
         try:
             self._store.bookmark(version, cause)

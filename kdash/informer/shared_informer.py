@@ -43,6 +43,7 @@ from kdash.informer.reflector_requests import supports_watch_list
 from kdash.informer.registration import HandlerRegistration
 from kdash.informer.resync_periods import PeriodChange, ResyncOutcome, seconds
 from kdash.informer.wait import DoneFlag
+from kdash.informer.watch_silence import silence_rules
 
 __all__ = ["SharedIndexInformer"]
 
@@ -210,6 +211,7 @@ class SharedIndexInformer:
             use_watch_list=options.watch_list, page_size=options.page_size,
             min_watch_timeout_s=options.min_watch_timeout_s, watch_error_handler=self._watch_error_handler,
             transform=self._transform, clock=self._clock, rng=self._rng, tap=self._tap,
+            sync_patience_s=options.sync_patience_s, silence=silence_rules(options.stall_after_s),
         )  # fmt: skip
 
     def _queue_synced(self) -> None:

@@ -38,6 +38,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "watchlist.start": ("session", "rv", "timeout_s"),
     "watchlist.progress": ("session", "added", "modified", "deleted", "temp_size"),
     "watchlist.bookmark": ("session", "rv", "items", "duration_s"),
+    # no further initial object and no end marker for so long (kdash extension)
+    "watchlist.waiting": ("session", "objects", "silent_s"),
     "watchlist.retry": ("session", "reason", "delay_s"),
     "watchlist.fallback": ("session", "error"),
     "watch.open": (
@@ -54,6 +56,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "watch.bookmark": ("session", "rv", "initial_events_end"),
     # reason: eof, very_short, error:<reason or code>, stop, resync_error; next: rewatch, backoff+rewatch, relist, stop
     "watch.close": ("session", "lifetime_s", "events", "reason", "next", "handler_notified"),
+    # a silent watch and the second one beside it (kdash extension). what: suspect, reopened, kept (the old one spoke),
+    # unproven (the second one brought nothing either), failed (the second one could not be opened)
+    "watch.silence": ("session", "what", "silent_s", "bookmarking", "detail"),
     "backoff.sleep": ("session", "site", "step", "base_s", "jittered_s", "cap_hit", "cancellable", "due_at"),
     "backoff.wake": ("session", "site", "slept_s", "interrupted"),
     "error": ("session", "stage", "class", "http_code", "reason", "message", "seen_by_watch_error_handler"),

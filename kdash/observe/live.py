@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kdash.informer.clock import Clock, SystemClock
+from kdash.informer.patience import STALL_AFTER_S, SYNC_PATIENCE_S
 from kdash.informer.tap import RingTap, Tap
 from kdash.observe.failures import is_final, state_of_failure
 from kdash.observe.handlers import HandlerSpec, default_handlers, make_handler
@@ -70,6 +71,8 @@ class Wanted:
     watch_list: bool = True
     metadata_only: bool = False
     page_size: int = 0
+    stall_after_s: float = STALL_AFTER_S
+    sync_patience_s: float = SYNC_PATIENCE_S
     slow_limit_s: float = 0.1
     seed: int | None = None
     transform: Callable[[KubeObject], Any] | None = None
@@ -356,7 +359,7 @@ class LiveObservation(OrderDoor):
             client, wanted.resync_s, namespace, selecting(wanted), queue=wanted.queue,
             watch_list=wanted.watch_list, page_size=wanted.page_size, metadata_only=wanted.metadata_only,
             tap=self.tap, clock=self.recorder.clock, versions=self.microscope.versions.put,
-            transform=wanted.transform,
+            transform=wanted.transform, stall_after=wanted.stall_after_s, sync_patience=wanted.sync_patience_s,
         )  # fmt: skip
         for info in self._infos:
             self.recorder.register(target_of(info, namespace, wanted))

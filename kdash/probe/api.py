@@ -94,6 +94,9 @@ class ApiTopic:
         request = self._open.pop(number, None)
         if request is None:
             return
+        if self._watch_of.get(request.informer) is request:  # a second watch beside it may live on, or the first one
+            others = (each for each in self._open.values() if each.is_watch and each.informer == request.informer)
+            self._watch_of[request.informer] = next(others, request)
         if size and size > request.bytes:
             self.received.add(int(at), size - request.bytes)
             request.bytes = size

@@ -239,6 +239,24 @@ def _request_end(record: Record) -> Line | None:
     return Line("API", f"{what}{clean(str(outcome))} after {duration(took_s)}{text}", f"request {number}")
 
 
+_SILENCE = {
+    "suspect": "no byte for {}: a second watch is tried",
+    "reopened": "stalled {}, reopened on a new connection, without a list",
+    "kept": "no byte for {}, then it spoke: kept",
+    "unproven": "no byte for {}, nor on a second watch: kept; a dead connection cannot be told from a quiet one here",
+    "failed": "no byte for {}, and a second watch could not be opened: kept",
+}
+
+
+def _watch_silence(record: Record) -> Line | None:
+    _, _, _, _, _, _, what, silent_s, _, detail = record
+    words = _SILENCE.get(what)
+    if words is None:
+        return None
+    text = words.format(duration(silent_s)) + (f" ({shorten(str(detail), 160)})" if detail else "")
+    return Line("REFLECT", text, "WATCH", fold=True)
+
+
 _WORDS: dict[str, Callable[[Record], Line | None]] = {
     "list.start": _list_start,
     "list.page": _list_page,
@@ -250,6 +268,10 @@ _WORDS: dict[str, Callable[[Record], Line | None]] = {
         "REFLECT", f"again in {duration(record[7])}: {clean(str(record[6]))}", "WATCHLIST", fold=True),
     "watchlist.fallback": lambda record: Line(
         "REFLECT", f"not possible, falls back to LIST: {shorten(str(record[6]), 160)}", "WATCHLIST"),
+    "watchlist.waiting": lambda record: Line(
+        "REFLECT", f"{plural(record[6], 'object')} came, the end marker has not for {duration(record[7])}",
+        "WATCHLIST", fold=True),
+    "watch.silence": _watch_silence,
     "watch.open": _watch_open,
     "watch.bookmark": _bookmark,
     "watch.close": _watch_close,

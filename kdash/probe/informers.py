@@ -97,6 +97,13 @@ class InformerState:
     """When complete states were fetched after the first, unless somebody ordered it."""
     watch_ends: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=16))
     """(lifetime, asked time-out) of the watches that the other side ended without a word."""
+    silence: str = ""
+    """suspect, reopened or unproven: the newest `watch.silence` that is still so."""
+    silence_at: float = 0.0
+    silent_s: float = 0.0
+    """How long no byte had come at `silence_at`."""
+    end_missing: int | None = None
+    """Objects of a watch-list that came, when neither another one nor its end marker did for a while."""
     lost_versions: int = 0
     """Objects whose resource version the transform took away."""
 
@@ -106,6 +113,11 @@ class InformerState:
         self.backoff_until = None
         self.backoff_step = 0
         self.retries = 0
+
+    def spoke(self) -> None:
+        """Something came over the watch: it is not silent."""
+        if self.silence != "reopened":
+            self.silence = ""
 
     def is_initial(self, seq: int) -> bool:
         """Whether a watch event belongs to the initial events of a watch-list."""
@@ -140,6 +152,8 @@ class InformerTopic:
             "watch.open": self._watch_open,
             "watch.bookmark": self._watch_bookmark,
             "watch.close": self._watch_close,
+            "watch.silence": self._watch_silence,
+            "watchlist.waiting": self._watchlist_waiting,
             "backoff.sleep": self._backoff_sleep,
             "backoff.wake": self._backoff_wake,
             "error": self._error,
@@ -166,6 +180,9 @@ class InformerTopic:
         state.last_event_at = last[1]
         state.at_version(last[0], last[9])
         state.open_events += len(records)
+        if state.silence:
+            state.spoke()
+        state.end_missing = None
         if not state.synced and state.state == "watch-listing":
             state.received += len(records)
 
@@ -177,6 +194,7 @@ class InformerTopic:
         elif state.state == "watch-listing":
             state.initial_until = record[0]
         state.state = record[6]
+        state.end_missing = None
         if record[6] != "backoff":
             state.backoff_until = None
         if record[6] not in ("watching", "rewatch-open"):
@@ -201,6 +219,8 @@ class InformerTopic:
         state.received = state.pages = 0
 
     def _watchlist_progress(self, state: InformerState, record: Record) -> None:
+        if record[9] > state.received:
+            state.end_missing = None
         state.received = max(state.received, record[9])
 
     def _watchlist_bookmark(self, state: InformerState, record: Record) -> None:
@@ -231,6 +251,7 @@ class InformerTopic:
         state.fetches_at_open = state.fetches
         state.watching_since, state.watch_timeout_s = at, timeout_s
         state.open_events = state.open_bookmarks = 0
+        state.silence = ""
         state.stream_lost_at = None
         state.worked()
 
@@ -238,7 +259,22 @@ class InformerTopic:
         state.bookmarks += 1
         state.open_bookmarks += 1
         state.last_bookmark_at = record[1]
+        state.spoke()
         state.at_version(record[0], record[6])
+
+    def _watch_silence(self, state: InformerState, record: Record) -> None:
+        _, at, _, _, _, _, what, silent_s, _, _ = record
+        if what == "kept":
+            state.silence = ""
+            return
+        state.silence = "suspect" if what == "failed" else what
+        state.silence_at, state.silent_s = at, silent_s
+        if what == "reopened":
+            state.watches += 1
+            state.reconnects += 1
+
+    def _watchlist_waiting(self, state: InformerState, record: Record) -> None:
+        state.end_missing = record[6]
 
     def _watch_close(self, state: InformerState, record: Record) -> None:
         _, at, _, _, _, _, lifetime_s, events, reason, then, _ = record

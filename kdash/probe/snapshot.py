@@ -61,7 +61,7 @@ class StateView:
     """The state word of the header and the sentence behind it (screen.md §3)."""
 
     word: str = "STARTING"
-    """LIVE, SYNCING, RETRY, DENIED, STALE, STOPPED, STARTING or REPLAY (PAUSED and HELD are the screen's)."""
+    """LIVE, SYNCING, SUSPECT, RETRY, DENIED, STALE, STOPPED, STARTING or REPLAY (PAUSED and HELD are the screen's)."""
     detail: str = ""
     """One clear sentence, e.g. what RBAC rule to ask for; "" when all is well."""
     retry_at: float | None = None
@@ -104,6 +104,12 @@ class InformerView:
     reconnects: int = 0
     bookmarks: int = 0
     last_bookmark_at: float | None = None
+    silence: str = ""
+    """suspect: the watch is silent for too long; reopened: a second watch took its place at `silence_at`;
+    unproven: a second watch brought nothing either; "" otherwise."""
+    silence_at: float = 0.0
+    silent_s: float = 0.0
+    """How long no byte had come at `silence_at`."""
     backoff_until: float | None = None
     backoff_step: int = 0
     last_list_s: float | None = None

@@ -2,8 +2,8 @@
 
 LIVE: synced, stream open or briefly being reopened. SYNCING: the first state is being fetched. RETRY:
 something failed, the next attempt is due. DENIED: the server refuses who we are or what we ask. STALE: the
-stream failed a while ago and nothing came since; the cache is shown as it was. STOPPED: over. A quiet
-resource is not stale.
+stream failed a while ago and nothing came since; the cache is shown as it was. SUSPECT: the watch is open,
+but has been silent for longer than its server lets it be. STOPPED: over. A quiet resource is not stale.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kdash.probe.text import duration, plural, shorten
 __all__ = ["STALE_AFTER_S", "explain", "state_of", "state_of_all"]
 
 STALE_AFTER_S = 30.0
-_RANK = ("LIVE", "STOPPED", "SYNCING", "STALE", "RETRY", "DENIED")
+_RANK = ("LIVE", "STOPPED", "SUSPECT", "SYNCING", "STALE", "RETRY", "DENIED")
 
 EXIT_FAILED, EXIT_NO_CONNECTION, EXIT_DENIED = 1, 3, 4
 
@@ -46,6 +46,11 @@ def state_of(state: InformerState, now: float) -> StateView:
             if word == "RETRY" and state.backoff_until is None and lost_s > STALE_AFTER_S:
                 word = "STALE"
         return StateView(word, sentence, state.backoff_until, max(1, state.retries), exit_code)
+    if state.end_missing is not None:
+        came = plural(state.end_missing, "object")
+        came = came if state.end_missing < 1000 else f"{state.end_missing:,} objects"
+        sentence = f"{came} came, the end marker has not: a proxy or aggregated API?"
+        return StateView("SYNCING", f"{state.target.name}: {sentence}")
     if not state.synced:
         received = "waits for the first answer"
         if state.received:
@@ -54,6 +59,10 @@ def state_of(state: InformerState, now: float) -> StateView:
     if lost_s > STALE_AFTER_S:
         sentence = f"{state.target.name}: no word from the server for {duration(lost_s)}, the cache is kept"
         return StateView("STALE", sentence, exit_code=EXIT_NO_CONNECTION)
+    if state.silence == "suspect":
+        silent_s = state.silent_s + max(now - state.silence_at, 0.0)
+        sentence = f"{state.target.name}: no byte on the watch for {duration(silent_s)}, a second one is tried"
+        return StateView("SUSPECT", sentence)
     return StateView("LIVE")
 
 

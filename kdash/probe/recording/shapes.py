@@ -19,10 +19,10 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
 """The records of the tap, and `version`: what a cache took in; contents are numbers (see `format`)."""
 
 _BOOLS = frozenset({
-    "atomic", "bookmarks", "cancellable", "cap_hit", "counted", "forced", "handler_notified", "has_continue",
-    "in_initial_list", "inferred", "initial_events_end", "interrupted", "is_sync", "late", "needed", "new_key", "ok",
-    "paginated", "reused_from_watchlist", "running", "rv_unavailable", "seen_by_watch_error_handler", "tombstone",
-    "uid_changed", "use_watch_list", "was_tombstone", "watch_list", "lost_rv",
+    "atomic", "bookmarking", "bookmarks", "cancellable", "cap_hit", "counted", "forced", "handler_notified",
+    "has_continue", "in_initial_list", "inferred", "initial_events_end", "interrupted", "is_sync", "late", "needed",
+    "new_key", "ok", "paginated", "reused_from_watchlist", "running", "rv_unavailable", "seen_by_watch_error_handler",
+    "tombstone", "uid_changed", "use_watch_list", "was_tombstone", "watch_list", "lost_rv",
 })  # fmt: skip
 _TEXTS = frozenset({
     "batch_end_reason", "by", "class", "client_go", "delta_type", "detail", "engine", "error", "error_class", "event",

@@ -72,6 +72,10 @@ def _foot(context: Context) -> list[Line]:
     if waiting and waiting[0].backoff_until is not None:
         left = whole(waiting[0].backoff_until - snapshot.mono)
         out.append(line((f"backoff: {left} until the next try (step {waiting[0].backoff_step})", "bad")))
+    if any(each.silence == "unproven" for each in snapshot.informers):
+        words = ("a dead connection cannot be told from a quiet one on this server: no byte, no bookmarks",
+                 "dead or quiet: cannot be told on this server")
+        out.append(line((first_that_fits(words, width), "warn")))
     if context.last_order:
         out.append(_last_answer(context))
     if context.height >= 8:

@@ -7,18 +7,19 @@ import time
 from humanize import naturalsize
 
 from kdash.probe.snapshot import ReplayView, Snapshot
-from kdash.probe.text import clean
+from kdash.probe.text import clean, duration
 from kdash.ui.presenter.context import Context, ago, count, latency
 from kdash.ui.spans import Line, Span, pad, width_of
 
 __all__ = ["header_line", "state_word"]
 
 _STYLE = {"LIVE": "word", "SYNCING": "warn", "STARTING": "warn", "RETRY": "bad", "DENIED": "bad", "STALE": "bad",
-          "STOPPED": "bad", "PAUSED": "warn", "REPLAY": "word"}
+          "SUSPECT": "warn", "STOPPED": "bad", "PAUSED": "warn", "REPLAY": "word"}
 
 
 _MUCH = 0.8
 """Of the speed that was asked for: below, both are shown."""
+_QUIET_S = 60.0
 
 
 def state_word(snapshot: Snapshot, now: float, paused_events: int | None = None) -> tuple[str, str]:
@@ -64,10 +65,21 @@ def scope_of(snapshot: Snapshot) -> str:
 
 
 def _freshness(snapshot: Snapshot, now: float) -> str:
-    """`seen 4s`; a live resource on which nothing happens is quiet, not stale."""
+    """`seen 4s`, `quiet 61s, last bookmark 40s ago`, `stalled 80s, reopened`.
+
+    A live resource on which nothing happens is quiet, not stale.
+    """
+    for informer in snapshot.informers:
+        if informer.silence == "reopened" and now - informer.silence_at < _QUIET_S:
+            return f"stalled {duration(informer.silent_s)}, reopened"
     age = ago(now, snapshot.last_event_at)
-    quiet = snapshot.state.word == "LIVE" and snapshot.last_event_at is not None and now - snapshot.last_event_at >= 60
-    return f"quiet {age}" if quiet else f"seen {age}"
+    live = snapshot.state.word in ("LIVE", "SUSPECT")
+    if not live or snapshot.last_event_at is None or now - snapshot.last_event_at < _QUIET_S:
+        return f"seen {age}"
+    bookmarks = [each.last_bookmark_at for each in snapshot.informers if each.last_bookmark_at is not None]
+    if not bookmarks:
+        return f"quiet {age}"
+    return f"quiet {age}, last bookmark {ago(now, max(bookmarks))} ago"
 
 
 def header_line(

@@ -14,10 +14,11 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from kdash.informer.clock import Clock
 from kdash.informer.list_watch import CancelToken, WatchEvent, WatchStream
+from kdash.informer.tap import Tap
 from kdash.informer.watch_silence import SilenceRules, Step, WatchSilence
 
 __all__ = ["GuardedStream", "TimedWatchStream", "WatchGuard"]
@@ -91,7 +92,7 @@ class WatchGuard:
         rules: SilenceRules,
         clock: Clock,
         rng: random.Random,
-        tap: Any,
+        tap: Tap | None,
     ) -> None:
         """`open_second(cancel, within_s)` opens a watch from the last version on a new connection.
 
@@ -172,13 +173,20 @@ class WatchGuard:
 
     def _try_second(self, stream: GuardedStream, since: float, cancel: CancelToken) -> None:
         clock, silence = self._clock, self._silence
-        self._tell("suspect", since)
+        bookmarking = silence.is_bookmarking
+
+        def tell(what: str, detail: str = "") -> None:
+            if self._tap is not None:
+                silent_s = clock.monotonic() - since
+                self._tap.emit("watch.silence", self._name, self._session(), what, silent_s, bookmarking, detail)
+
+        tell("suspect")
         try:
             opened = self._open_second(cancel, self._rules.open_within_s)
         except Exception as error:
             with self._condition:
                 silence.open_failed(clock.monotonic())
-            self._tell("failed", since, str(error)[:300])
+            tell("failed", str(error)[:300])
             return
         second = cast("TimedWatchStream", opened)
         forget = cancel.on_cancel(second.stop)
@@ -197,10 +205,10 @@ class WatchGuard:
             elif step is Step.REPLACE:
                 silence.kept(now)
         if replaced:
-            self._tell("reopened", since)
+            tell("reopened")
             return
         second.stop()
-        self._tell("unproven" if had_to_prove and not has_spoken else "kept", since)
+        tell("unproven" if had_to_prove and not has_spoken else "kept")
 
     def _await_proof(self, stream: GuardedStream, second: TimedWatchStream, first: list[WatchEvent]) -> Step:
         """Read the second watch until the policy decides; its events so far are in `first`."""
@@ -230,9 +238,3 @@ class WatchGuard:
                     return step
                 clock.wait(condition, max(silence.due_at(now, since) - now, 0.001))
         return Step.CLOSE
-
-    def _tell(self, what: str, since: float, detail: str = "") -> None:
-        if self._tap is not None:
-            silent_s = self._clock.monotonic() - since
-            fields = (self._session(), what, silent_s, self._silence.is_bookmarking, detail)
-            self._tap.emit("watch.silence", self._name, *fields)

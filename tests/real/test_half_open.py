@@ -1,4 +1,4 @@
-"""A real kube-apiserver behind a proxy that goes half-open, with its own bookmarks a minute apart (slow: four minutes)."""
+"""A real kube-apiserver behind a proxy that goes half-open, with its own bookmarks a minute apart (slow: 4 minutes)."""
 
 from __future__ import annotations
 

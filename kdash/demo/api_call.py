@@ -22,7 +22,7 @@ MAX_BODY = 3145728
 _JSON = ("application/json", "")
 _YAML = ("application/yaml", "text/yaml", "application/x-yaml")
 PROTOBUF = "application/vnd.kubernetes.protobuf"
-_SAY_TYPES = ("the body of the request was in an unknown format - accepted media types include: "
+SAY_TYPES = ("the body of the request was in an unknown format - accepted media types include: "
               "application/json, application/yaml")
 
 
@@ -129,7 +129,7 @@ class Call:
             item = parse_yaml(self.request.body)
         else:
             raise status.ApiError(status.failure(
-                415, f"{_SAY_TYPES}, application/vnd.kubernetes.protobuf", "UnsupportedMediaType"))
+                415, f"{SAY_TYPES}, application/vnd.kubernetes.protobuf", "UnsupportedMediaType"))
         if not isinstance(item, dict):
             raise status.bad_request(
                 f"the object provided is unrecognized (must be of type {wanted}): it is no object"

@@ -22,9 +22,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import h11
 
 from kdash.demo import status
+from kdash.demo.api_call import SAY_TYPES
 from kdash.demo.control import PREFIX
 from kdash.demo.fault_menu import STREAM_FAULTS, Fault
 from kdash.demo.http_types import Request, Response
+from kdash.demo.local_only import FORM_TYPES, refusal_of
 from kdash.demo.request_log import RequestRecord
 
 if TYPE_CHECKING:
@@ -95,7 +97,10 @@ class Connection:
             return False
         self._busy = True
         try:
-            if request.path.startswith(PREFIX):
+            refused = _refused(request)
+            if refused is not None:
+                await self._send(request, refused.response(), None)
+            elif request.path.startswith(PREFIX):
                 await self._send(request, await self._server.router.answer(request), None)
             else:
                 await self._answer(request)
@@ -297,6 +302,19 @@ class Connection:
 
 def _nothing() -> None:
     """No request is being answered: nothing is to be logged."""
+
+
+def _refused(request: Request) -> status.ApiError | None:
+    """What is said to web pages, before anything else is looked at."""
+    headers, target = request.headers, urlsplit(request.raw_target)
+    for host in (headers.get("host", ""), *([target.netloc] if target.scheme else [])):
+        why = refusal_of(request.method, host, headers.get("origin"), headers.get("sec-fetch-site"))
+        if why:
+            return status.ApiError(status.failure(403, why, "Forbidden", {}))
+    if request.method in ("POST", "PUT", "DELETE") and request.content_type in FORM_TYPES:
+        return status.ApiError(status.failure(415, f"{SAY_TYPES}, application/vnd.kubernetes.protobuf",
+                                              "UnsupportedMediaType"))  # fmt: skip
+    return None
 
 
 def _phrase(code: int) -> bytes:

@@ -1,19 +1,26 @@
 """Prometheus metrics of an observation, for `--metrics PORT`: client-go's names, then kdash's own.
 
-Contract: needs the extra `metrics` (prometheus-client); served on 127.0.0.1 only, from a thread of its own. Every
-scrape takes one snapshot; nothing is counted twice and nothing is kept. Names that client-go registers have its
-meaning; its reflector metrics, which its code defines and never feeds, are fed here from the tap.
+Contract: needs the extra `metrics` (prometheus-client); served on 127.0.0.1 only, and to no web page, from a thread of
+its own. Every scrape takes one snapshot; nothing is counted twice and nothing is kept. Names that client-go registers
+have its meaning; its reflector metrics, which its code defines and never feeds, are fed here from the tap.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from kdash.demo.local_only import refusal_of
 from kdash.observe.parse import BadValue
 from kdash.probe.snapshot import BucketView, HandlerView, InformerView, Snapshot
 from kdash.probe.text import clean
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["MetricsServer"]
 
@@ -23,15 +30,17 @@ class MetricsServer:
 
     def __init__(self, snapshot: Callable[[], Snapshot], port: int = 0) -> None:
         try:
-            from prometheus_client import CollectorRegistry, start_http_server
+            from prometheus_client import CollectorRegistry, make_wsgi_app
         except ImportError:
             raise BadValue("--metrics needs prometheus-client: install kdash[metrics]") from None
         registry = CollectorRegistry()
         registry.register(_Collector(snapshot))
         try:
-            self._server, self._thread = start_http_server(port, addr="127.0.0.1", registry=registry)
+            self._server = make_server("127.0.0.1", port, _local_only(make_wsgi_app(registry)), _Server, _Quiet)
         except OSError as error:
             raise BadValue(f"--metrics: port {port} cannot be used: {error.strerror or error}") from None
+        self._thread = threading.Thread(target=self._server.serve_forever, name="kdash-metrics", daemon=True)
+        self._thread.start()
         self.port = int(self._server.server_port)
         self.url = f"http://127.0.0.1:{self.port}/metrics"
 
@@ -40,6 +49,28 @@ class MetricsServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(1.0)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing is written to the terminal."""
+
+
+def _local_only(app: WSGIApplication) -> WSGIApplication:
+    """Answers nobody but programs on this machine (see `kdash.demo.local_only`)."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        why = refusal_of(environ["REQUEST_METHOD"], environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN"))
+        if why:
+            start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+            return [f"{why}\n".encode()]
+        return app(environ, start_response)
+
+    return answer
 
 
 class _Collector:

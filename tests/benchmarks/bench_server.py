@@ -34,7 +34,7 @@ def fetch(port: int, target: str, headers: str, events: int, answers: Connection
     sock = socket.create_connection(("127.0.0.1", port))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     began = time.perf_counter()
-    sock.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+    sock.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
     view = memoryview(bytearray(1 << 20))
     size, first_at, seen, last, tail = 0, 0.0, 0, b"", b""
     while True:
@@ -159,7 +159,7 @@ def measure(events: int, objects: int, say: Callable[[str], None]) -> None:
     watchers = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
     target = f"{COLLECTION}?watch=1&labelSelector=none&resourceVersion={server.storage.current_version}"
     for sock in watchers:
-        sock.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        sock.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         sock.recv(100)
     began = time.perf_counter()
     server.stop()

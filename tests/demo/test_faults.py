@@ -124,7 +124,7 @@ def test_a_connection_ends_without_an_answer(pair: Pair, kind: str) -> None:
 def test_half_open_says_nothing(pair: Pair) -> None:
     server, _ = pair
     server.faults.add(Fault("half-open"))
-    with raw_socket(server, f"GET {LIST} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) as sock:
+    with raw_socket(server, f"GET {LIST} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()) as sock:
         sock.settimeout(0.3)
         with pytest.raises(TimeoutError):
             sock.recv(1)
@@ -163,7 +163,7 @@ def test_garbage_line_comes_among_the_events(pair: Pair) -> None:
 def test_split_bytes_sends_every_byte_in_a_chunk_of_its_own(pair: Pair) -> None:
     server, _ = pair
     server.faults.add(Fault("split-bytes", verb="WATCH"))
-    request = f"GET {WATCH}&timeoutSeconds=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    request = f"GET {WATCH}&timeoutSeconds=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with raw_socket(server, request.encode()) as sock:
         body = read_all(sock).partition(b"\r\n\r\n")[2]
     sizes = body.split(b"\r\n")[::2]

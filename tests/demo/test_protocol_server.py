@@ -60,8 +60,8 @@ def test_a_client_may_send_its_next_request_before_the_answer_has_ended() -> Non
         server.storage.load("configmaps", [
             {"metadata": {"name": f"c-{number:05}", "namespace": "default"}, "data": {"v": "x" * 2000}}
             for number in range(1500)])  # fmt: skip
-        requests = (f"GET {LIST} HTTP/1.1\r\nHost: x\r\n\r\n"
-                    "GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        requests = (f"GET {LIST} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                    "GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         with raw_socket(server, requests.encode()) as sock:
             raw = read_all(sock)
         assert raw.count(b"HTTP/1.1 200") == 2
@@ -111,11 +111,12 @@ def test_fact_95_anyone_may_ask_about_themselves() -> None:
 
 
 @pytest.mark.parametrize("text", [
-    b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nHost x\r\n\r\n", b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+    b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nHost x\r\n\r\n", b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n",
     b"\x16\x03\x01\x02\r\n",
-    b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * 70000,
-    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX: " + b"y" * 70000,
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
 ])
 def test_what_is_no_http_is_400_with_a_status_and_the_end(text: bytes) -> None:
     with served() as (server, peer):
@@ -131,7 +132,7 @@ def test_fact_91_a_body_that_is_too_large_is_413_whether_or_not_it_is_read() -> 
     with served() as (server, peer):
         answer = peer("POST", LIST, b'{"metadata":{"name":"a"},"data":{"v":"' + b"x" * 3145728 + b'"}}')
         assert (answer.status, answer.json["reason"]) == (413, "RequestEntityTooLarge")
-        head = f"POST {LIST} HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n".encode()
+        head = f"POST {LIST} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n\r\n".encode()
         with raw_socket(server, head) as sock:
             sender = threading.Thread(target=_send_quietly, args=(sock, b"x" * 9999999))
             sender.start()
@@ -166,7 +167,7 @@ def test_fact_97_98_a_stop_ends_watches_cleanly_and_refuses_new_connections() ->
 def test_a_stop_does_not_wait_for_a_client_that_does_not_read() -> None:
     with served() as (server, _):
         add(server, "a")
-        text = b"GET /api/v1/configmaps?watch=1&resourceVersion=0 HTTP/1.1\r\nHost: x\r\n\r\n"
+        text = b"GET /api/v1/configmaps?watch=1&resourceVersion=0 HTTP/1.1\r\nHost: localhost\r\n\r\n"
         sock = raw_socket(server, text, receive_buffer=4096)
         sock.recv(10)
         for number in range(200):

@@ -22,7 +22,8 @@ def test_fact_44_many_lines_share_a_chunk() -> None:
     with served() as (server, _):
         for number in range(60):
             add(server, f"c-{number:02}")
-        text = f"GET {LIST}?watch=1&resourceVersion=0&timeoutSeconds=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        text = (f"GET {LIST}?watch=1&resourceVersion=0&timeoutSeconds=1 HTTP/1.1\r\nHost: localhost\r\n"
+                "Connection: close\r\n\r\n")
         with raw_socket(server, text.encode()) as sock:
             body = read_all(sock).partition(b"\r\n\r\n")[2]
         first = body[: body.index(b"\r\n")]
@@ -49,7 +50,8 @@ def test_fact_7_a_watch_is_never_compressed() -> None:
 def test_fact_49_a_client_that_does_not_read_gets_what_was_buffered_and_a_clean_end() -> None:
     with served(watch_backlog=50) as (server, _):
         add(server, "a")
-        text = f"GET {LIST}?watch=1&resourceVersion={server.storage.current_version} HTTP/1.1\r\nHost: x\r\n\r\n"
+        version = server.storage.current_version
+        text = f"GET {LIST}?watch=1&resourceVersion={version} HTTP/1.1\r\nHost: localhost\r\n\r\n"
         with raw_socket(server, text.encode(), receive_buffer=4096) as sock:
             for number in range(600):
                 change(server, "a", f"{number:06}" + "x" * 33_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.error
 import urllib.request
 
 import pytest
@@ -47,6 +48,21 @@ def test_the_figures_are_those_of_the_snapshot_under_client_gos_names() -> None:
         observation.stop()
         with pytest.raises(OSError):
             scrape(url)
+
+
+def test_web_pages_are_not_answered_and_labels_hold_no_escapes() -> None:
+    source = FakeSource()
+    with observing(FakeClient(source), handlers=(HandlerSpec("audit\x1b[31m\u202e\nforged 1"),)) as observation:
+        shows(observation, synced)
+        url = observation.serve_metrics(0)
+        for name, value in (("Host", "evil.example"), ("Origin", "http://evil.example"), ("Origin", "null")):
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(urllib.request.Request(url, headers={name: value}), timeout=10)
+        for host in ("localhost:1", "[::1]", "127.0.0.1"):
+            with urllib.request.urlopen(urllib.request.Request(url, headers={"Host": host}), timeout=10) as answer:
+                text = answer.read().decode()
+        assert "audit" in text and all(line.isprintable() for line in text.split("\n"))
+        assert not any(line.startswith("forged") for line in text.split("\n"))
 
 
 def test_watches_are_counted_with_how_they_ended() -> None:

@@ -60,7 +60,7 @@ class Answer:
 
 
 def request_bytes(method: str, target: str, headers: dict[str, str], body: bytes) -> bytes:
-    whole = {"Host": "embedded", "User-Agent": "kdash-fixtures/1", **headers}
+    whole = {"Host": "localhost", "User-Agent": "kdash-fixtures/1", **headers}
     if body or method in ("POST", "PUT", "PATCH"):
         whole["Content-Length"] = str(len(body))
     head = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in whole.items())
@@ -80,7 +80,7 @@ async def exchange(
         connections.append(connection)
     serving = asyncio.ensure_future(connection.serve())
     client = h11.Connection(h11.CLIENT)
-    client.send(h11.Request(method=method, target=target.encode(), headers=[("Host", "embedded")]))
+    client.send(h11.Request(method=method, target=target.encode(), headers=[("Host", "localhost")]))
     client.send(h11.EndOfMessage())
     answer, began, read = Answer(), loop.time(), 0
     try:

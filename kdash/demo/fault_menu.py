@@ -14,7 +14,7 @@ import difflib
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["ACTS", "FAULTS", "MENU", "Fault", "parse_fault"]
+__all__ = ["ACTS", "FAULTS", "MENU", "Fault", "full_name", "parse_fault"]
 
 CONNECTION_FAULTS = {
     "reset": "answer with a TCP reset",
@@ -33,7 +33,7 @@ ANSWERS = {
     "html": "an HTML error page with 502",
     "401": "401 Unauthorized",
     "403": "403 Forbidden",
-    "410": "410 Expired: on a list, a page, or in the stream of a watch",
+    "410": "410 Expired: in the stream of an open watch at once, else on the next list, page or watch",
     "429": "429 from the request limiter, with Retry-After",
     "429-initializing": "429 while the watch cache is loading, as a Status with Retry-After",
     "429-shutdown": "429 of a server that shuts down, with Retry-After and a closed connection",
@@ -86,8 +86,10 @@ class Fault:
     after_s: float = 0.0
     """Armed, or done, so long after it was added."""
     every_s: float | None = None
-    """Armed, or done, again and again, `times` times in all or without end."""
+    """Armed, or done, again and again, `times` times in all or without end. A fault without `seconds` strikes once
+    each time."""
     struck: int = field(default=0, init=False)
+    """How often it has struck so far."""
     expires_at: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -104,6 +106,17 @@ class Fault:
     def is_act(self) -> bool:
         return self.kind in ACTS
 
+    @property
+    def waits_for(self) -> str:
+        """What it waits for once it is armed, in words: `the next 3 LISTs of pods`, `every request`."""
+        once_each_time = self.every_s is not None and self.seconds is None
+        what = {None: "request", "CONTINUE": "later page of a LIST"}.get(self.verb, self.verb or "")
+        of = f" of {self.resource}" if self.resource else ""
+        if self.times is None and not once_each_time:
+            return f"every {what}{of}"
+        left = 1 if once_each_time or self.times is None else max(1, self.times - self.struck)
+        return f"the next {what}{of}" if left == 1 else f"the next {left} {what}s{of}"
+
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -111,9 +124,20 @@ _SIZE = re.compile(r"([0-9]+)(KiB|MiB)?", re.ASCII)
 _OPTIONS = ("verb", "resource", "times", "for", "delay", "retry-after", "size", "after", "every")
 
 
+def full_name(name: str) -> str:
+    """The fault that is called so, or the only one that begins so; `name` itself when there is none.
+
+    Raises `ValueError` when several begin so.
+    """
+    begun = [each for each in MENU if each.startswith(name)] if name and name not in MENU else []
+    if len(begun) > 1:
+        raise ValueError(f"several faults begin with {name!r}: {', '.join(begun)}")
+    return begun[0] if begun else name
+
+
 def parse_fault(text: str) -> Fault:
-    """Read `NAME[:OPTION=VALUE,…]`; options are verb, resource, times (a number or `always`), for, delay,
-    retry-after, size, after and every. Raises `ValueError` with a sentence that says what is wrong."""
+    """Read `NAME[:OPTION=VALUE,…]`; the beginning of a NAME is enough. Options are verb, resource, times (a number or
+    `always`), for, delay, retry-after, size, after and every. Raises `ValueError` with a sentence on what is wrong."""
     name, _, rest = text.strip().partition(":")
     given: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in rest.split(","))):
@@ -124,7 +148,8 @@ def parse_fault(text: str) -> Fault:
     seconds = _duration(given["for"], text) if "for" in given else None
     every_s = _duration(given["every"], text) if "every" in given else None
     fault = Fault(
-        name.strip(), verb=given["verb"].upper() if "verb" in given else None, resource=given.get("resource"),
+        full_name(name.strip()),
+        verb=given["verb"].upper() if "verb" in given else None, resource=given.get("resource"),
         times=_times(given.get("times"), text, lasting=seconds is not None or every_s is not None), seconds=seconds,
         every_s=every_s,
     )  # fmt: skip

@@ -42,9 +42,10 @@ class Faults:
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
-        self._lock = threading.Lock()  # guards _armed, _waiting and _history
+        self._lock = threading.Lock()  # guards _armed, _waiting, _due_at, _history and the counts of all faults
         self._armed: list[Fault] = []
         self._waiting: list[Fault] = []
+        self._due_at: dict[int, float] = {}
         self._history: deque[Strike] = deque(maxlen=10_000)
 
     # arming --------------------------------------------------------------------------------------------
@@ -56,6 +57,7 @@ class Faults:
         if fault.after_s or fault.every_s:
             with self._lock:
                 self._waiting.append(fault)
+                self._due_at[id(fault)] = time.monotonic() + fault.after_s
             self._server.call_later(fault.after_s, lambda: self._due(fault))
         elif fault.is_act:
             self._act(fault)
@@ -71,37 +73,74 @@ class Faults:
     def _arm(self, fault: Fault) -> None:
         fault.expires_at = None if fault.seconds is None else time.monotonic() + fault.seconds
         with self._lock:
-            if fault not in self._armed:
+            if not _among(fault, self._armed):
                 self._armed.append(fault)
+        if fault.kind == "410" and fault.verb in (None, "WATCH"):
+            self._expire_open_watches(fault)
+
+    def _expire_open_watches(self, fault: Fault) -> None:
+        """A 410 does not wait for the next request while there are watches that it can strike."""
+        for watch in list(self._server.watches):
+            if fault.resource not in (None, watch.type.plural, watch.type.qualified):
+                continue
+            with self._lock:
+                if not _among(fault, self._armed):
+                    return
+                self._count(fault)
+            self._remember(fault.kind, "WATCH", "(open)")
+            current = self._server.storage.current_version
+            error = status.too_old_for_watch(current - 1, current)
+            watch.inject(b'{"type":"ERROR","object":' + json_bytes(error) + b"}\n")
+            watch.end()
+
+    def _count(self, fault: Fault) -> None:
+        """It strikes; the lock is held."""
+        fault.struck += 1
+        spent = fault.times is not None and fault.struck >= fault.times
+        if spent:
+            self._waiting = [each for each in self._waiting if each is not fault]
+        if spent or (fault.every_s is not None and fault.seconds is None):
+            self._armed = [each for each in self._armed if each is not fault]
 
     def _due(self, fault: Fault) -> None:
         """A fault whose time has come; plans its next time."""
         with self._lock:
-            if fault not in self._waiting:
+            if not _among(fault, self._waiting):
                 return
             done = fault.every_s is None or (fault.is_act and fault.times is not None
                                              and fault.struck + 1 >= fault.times)  # fmt: skip
+            self._due_at[id(fault)] = time.monotonic() + (fault.every_s or 0.0)
             if done:
-                self._waiting.remove(fault)
+                self._waiting = [each for each in self._waiting if each is not fault]
+                del self._due_at[id(fault)]
         if not done:
             self._server.call_later(fault.every_s or 0.0, lambda: self._due(fault))
         if fault.is_act:
             threading.Thread(target=self._act, args=(fault,), name="kdash-demo-fault", daemon=True).start()
         else:
-            once = Fault(fault.kind, fault.verb, fault.resource, fault.times, fault.seconds, fault.delay_s,
-                         fault.retry_after_s)  # fmt: skip
-            self._arm(fault if done else once)
+            self._arm(fault)
 
     def clear(self) -> None:
         """Disarm all, and forget those that wait."""
         with self._lock:
             self._armed.clear()
             self._waiting.clear()
+            self._due_at.clear()
 
     def armed(self) -> list[Fault]:
         """Those that wait for a request, and those that wait for their time."""
         with self._lock:
-            return [*self._armed, *(each for each in self._waiting if each not in self._armed)]
+            now = time.monotonic()
+            armed = [each for each in self._armed if each.expires_at is None or each.expires_at > now]
+            return [*armed, *(each for each in self._waiting if not _among(each, armed))]
+
+    def waits_for(self, fault: Fault) -> str:
+        """What one of `armed` waits for, in words: `the next WATCH of pods`, `its time, in 5s`."""
+        with self._lock:
+            is_armed, due_at = _among(fault, self._armed), self._due_at.get(id(fault))
+        if is_armed or due_at is None:
+            return fault.waits_for
+        return f"its time, in {max(0.0, due_at - time.monotonic()):.0f}s"
 
     def history(self) -> list[Strike]:
         """What the menu has done, oldest first."""
@@ -125,9 +164,7 @@ class Faults:
             self._armed = [each for each in self._armed if each.expires_at is None or each.expires_at > now]
             for fault in self._armed:
                 if fault.verb in verbs and fault.resource in (None, resource):
-                    fault.struck += 1
-                    if fault.times is not None and fault.struck >= fault.times:
-                        self._armed.remove(fault)
+                    self._count(fault)
                     break
             else:
                 return None
@@ -240,6 +277,11 @@ class Faults:
         error = status.too_old_for_watch(storage.current_version - 1, storage.current_version)
         self._server.inject(b'{"type":"ERROR","object":' + json_bytes(error) + b"}\n")
         self._server.end_watches()
+
+
+def _among(fault: Fault, faults: list[Fault]) -> bool:
+    """Whether this very fault is among them: equal ones are different faults."""
+    return any(each is fault for each in faults)
 
 
 def _asked(request: Request) -> int:

@@ -200,13 +200,15 @@ class Connection:
     async def _send(self, request: Request, response: Response, fault: Fault | None) -> None:
         headers = {"Cache-Control": "no-cache, private", **response.headers}
         body, stream = response.body, response.stream
-        if max(len(body), response.size) > _GZIP_ABOVE and "gzip" in request.headers.get("accept-encoding", ""):
+        garbage = fault is not None and fault.kind == "garbage-line"  # changes the length, and is a line of the text
+        gzips = not garbage and "gzip" in request.headers.get("accept-encoding", "")
+        if gzips and max(len(body), response.size) > _GZIP_ABOVE:
             headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
             if stream is None:
                 body = await asyncio.to_thread(gzip.compress, body, 1)
             else:
                 stream = _compressed(stream)
-        if stream is None and (response.status == 304 or len(body) <= self._server.chunk_above):
+        if stream is None and not garbage and (response.status == 304 or len(body) <= self._server.chunk_above):
             headers["Content-Length"] = str(len(body))
             self._chunked = False
         else:

@@ -16,11 +16,22 @@ __all__ = ["cause", "change_something", "menu"]
 _NOT_THE_DEMO = "kdash changes and disturbs its demo server only, never a cluster"
 
 
-def menu() -> Mapping[str, str]:
-    """What can be done to the demo server: name → what it does."""
+def menu(host: DemoHost | None) -> Mapping[str, str]:
+    """What can be done to the demo server: name → what it does, what it waits for and how often it struck.
+
+    Empty on a cluster.
+    """
+    if host is None:
+        return {}
     from kdash.demo.fault_menu import MENU
 
-    return MENU
+    armed, struck = host.faults(), host.struck()
+    entries = {}
+    for name, text in MENU.items():
+        told = [f"armed: waits for {each.waits_for}" for each in armed if each.kind == name]
+        told += [f"struck {struck[name]}x"] if struck.get(name) else []
+        entries[name] = f"{'; '.join(told)} ({text})" if told else text
+    return entries
 
 
 def cause(host: DemoHost | None, text: str) -> Outcome:
@@ -34,6 +45,8 @@ def cause(host: DemoHost | None, text: str) -> Outcome:
         fault = server.faults.add(parse_fault(text))
     except ValueError as error:
         return Outcome(False, str(error))
+    if any(each is fault for each in server.faults.armed()):
+        return Outcome(True, f"demo server, {fault.kind} is armed: it waits for {server.faults.waits_for(fault)}")
     return Outcome(True, f"demo server, {fault.kind}: {MENU[fault.kind]}")
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kdash.observe.parse import BadValue
+from kdash.probe.snapshot import FaultView
+from kdash.probe.text import clean
 
 if TYPE_CHECKING:
     from kdash.demo import ApiServer, Fault
@@ -61,6 +64,19 @@ class DemoHost:
             if version.isdigit():
                 found[target.name] = server.storage.changes_after(int(version), qualified, target.namespace)
         return found
+
+    def faults(self) -> tuple[FaultView, ...]:
+        """What is armed, oldest first."""
+        server = self.server
+        if server is None:
+            return ()
+        faults = server.faults
+        return tuple(FaultView(each.kind, clean(faults.waits_for(each)), each.struck) for each in faults.armed())
+
+    def struck(self) -> Mapping[str, int]:
+        """How often each kind of fault has struck so far."""
+        server = self.server
+        return {} if server is None else Counter(strike.kind for strike in server.faults.history())
 
     def stop(self) -> None:
         """Stop the server; any number of times."""

@@ -161,6 +161,8 @@ class LiveObservation(OrderDoor):
 
     def snapshot(self) -> Snapshot:
         picture, recordings = build(self.recorder, self.source()), self.recordings
+        if self.demo is not None and (faults := self.demo.faults()):
+            picture = replace(picture, api=replace(picture.api, faults=faults))
         recording = recordings.view()
         if recording is None and not recordings.failure:
             return picture
@@ -293,18 +295,23 @@ class LiveObservation(OrderDoor):
     # threads ---------------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
-        take, tap, microscope = self.recorder.take, self.tap, self.microscope
         while not self.stopping.wait(_DRAIN_S):
-            versions = microscope.versions.take()  # before the records: then theirs are among them
-            records = tap.drain()
-            self.recorder.lost(tap.dropped)
-            if records:
-                take(records)
-            if versions:
-                microscope.take_versions(versions)
-            self.recorder.tick()
-            microscope.sample()
-        take(tap.drain())
+            self._drain_once()
+        records = self.tap.drain()
+        self.recorder.guarded(self.recorder.take, records, what="the last records", records=len(records))
+
+    def _drain_once(self) -> None:
+        """Take what the tap holds; a step that fails costs only itself."""
+        recorder, tap, microscope = self.recorder, self.tap, self.microscope
+        versions = microscope.versions.take()  # before the records: then theirs are among them
+        records = tap.drain()
+        recorder.guarded(recorder.lost, tap.dropped)
+        if records:
+            recorder.guarded(recorder.take, records, what="the records", records=len(records))
+        if versions:
+            recorder.guarded(microscope.take_versions, versions, what="histories")
+        recorder.guarded(recorder.tick)
+        recorder.guarded(microscope.sample, what="handler samples")
 
     def _connect_until_it_works(self) -> None:
         attempt, given_up = 0, self._attempt

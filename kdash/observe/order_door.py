@@ -94,4 +94,4 @@ class OrderDoor:
         return self.orders.log(cause(self.demo, name))
 
     def demo_menu(self) -> Mapping[str, str]:
-        return menu() if self.demo is not None else {}
+        return menu(self.demo)

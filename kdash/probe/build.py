@@ -80,6 +80,7 @@ def build(recorder: Recorder, source: Source) -> Snapshot:
             last_event_at=max((s.last_event_at for s in states if s.last_event_at is not None), default=None),
             events_total=recorder.events.total,
             tap_dropped=recorder.dropped,
+            probe_failed=recorder.failed,
             gate=_gate(recorder, handlers),
         )
 

@@ -4,15 +4,18 @@ Contract: `take` and `tick` are called by one thread; `snapshot` (in `build`) an
 and `events` may be on any other. `lock` guards all topics; it is held for at most 2,048 records (about 1
 ms) at a time. Records are split by kind first: those of the hot path go to their topics as batches, where
 counting costs 0.1 to 0.4 µs each; all others one by one in the tap's order, before the batches.
+Every step is guarded: what a topic cannot read is counted (`failed`) and told in the event log, and collection goes on.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from kdash.informer.clock import Clock, SystemClock
@@ -31,9 +34,12 @@ from kdash.probe.queues import QueueTopic
 from kdash.probe.rates import KEPT_S
 from kdash.probe.recording.journal import Journal, Moment
 from kdash.probe.resync import ResyncTopic
+from kdash.probe.text import clean, plural, shorten
 
 __all__ = ["Recorder"]
 
+_SEQ = itemgetter(0)
+_logger = logging.getLogger(__name__)
 _CHUNK = 2048
 _CALM_VERSIONS = 200  # of one `take_versions`: only then the former ones are packed
 _CALM = 512  # records of one `take`; at 20 of them a second, 10,000 records a second
@@ -65,13 +71,15 @@ class Recorder:
         self.feed = IndexFeed(self.objects, self.informers)
         self.dropped = 0
         """Records that the tap's ring lost because nobody took them in time."""
+        self.failed = 0
+        """Records that could not be read: they may be missing from the figures."""
         self.taken = 0
         """Records and lines so far."""
         self.journal: Journal | None = None
         """While a recording is made: all that this recorder is told, in order (see `recording.format`)."""
         self._source: Any = None
         self._second = int(self.clock.monotonic())
-        self._single = self._make_table()
+        self._single, self._hot = self._make_table(), self._make_hot()
 
     def begin_at(self, second: int, wall_offset_s: float) -> None:
         """As if it had been made in that second, by a clock that is so far off the wall's (for a replay)."""
@@ -84,11 +92,11 @@ class Recorder:
         return self._second
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_single"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_single", "_hot")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._single = self._make_table()
+        self._single, self._hot = self._make_table(), self._make_hot()
 
     # orders of the observation ---------------------------------------------------------------------------
 
@@ -177,6 +185,31 @@ class Recorder:
 
     # the drain thread ------------------------------------------------------------------------------------
 
+    def guarded(self, work: Callable[..., object], *given: Any, what: str = "", records: int = 0) -> None:
+        """Do one step of the drain; one that raises is counted and told, and the next one follows.
+
+        `records` may not be counted then. The lock is not held: see `_guarded` for within.
+        """
+        try:
+            work(*given)
+        except Exception as error:
+            with self.lock:
+                self._tell_failure(what or work.__name__, error, records)
+
+    def _guarded(self, work: Callable[..., object], *given: Any, kind: str, records: int) -> None:
+        try:
+            work(*given)
+        except Exception as error:
+            self._tell_failure(kind, error, records)
+
+    def _tell_failure(self, what: str, error: Exception, records: int) -> None:
+        self.failed += records
+        self.taken += 1
+        lost = f"{plural(records, 'record')} of " if records else ""
+        text = f"probe failed: {lost}{clean(str(what))}: {type(error).__name__}: {shorten(str(error))}"
+        _logger.warning("%s", text, exc_info=error)
+        self.events.append(self.clock.monotonic(), "ERROR", text, fold=True)
+
     def take(self, records: Sequence[Record]) -> None:
         """Count `records`, which are in the tap's order."""
         calm = len(records) <= _CALM
@@ -190,7 +223,8 @@ class Recorder:
             by_kind[record[2]].append(record)
         with self.lock:
             self.taken += len(records)
-            self._tell("t", records, calm, Moment.of(records, by_kind))
+            if self.journal is not None:
+                self._guarded(self._tell, "t", records, calm, Moment.of(records, by_kind), kind="recording", records=0)
             self._take(by_kind, calm)
 
     def take_versions(self, changes: Sequence[VersionFed]) -> None:
@@ -220,49 +254,54 @@ class Recorder:
     def _take(self, by_kind: dict[str, list[Record]], calm: bool) -> None:
         hot = {kind: by_kind.pop(kind, []) for kind in _HOT}
         if by_kind:
-            self._take_cold(sorted(chain.from_iterable(by_kind.values())))
-        self.paths.take(hot, calm)
+            self._take_cold(sorted(chain.from_iterable(by_kind.values()), key=_SEQ))
+        self._guarded(self.paths.take, hot, calm, kind="paths", records=0)
         self._take_hot(hot)
-        self.lines.flush()
+        self._guarded(self.lines.flush, kind="event log", records=0)
         if calm:
-            self.lines.follow(hot["queue.popped"], hot["notify.distribute"], hot["handler.end"])
+            self._guarded(self.lines.follow, hot["queue.popped"], hot["notify.distribute"], hot["handler.end"],
+                          kind="event log", records=0)
 
     def _take_cold(self, records: list[Record]) -> None:
         single, line = self._single, self.lines.cold
         for record in records:
-            handle = single.get(record[2])
-            if handle is not None:
-                handle(record)
-            line(record)
+            try:
+                handle = single.get(record[2])
+                if handle is not None:
+                    handle(record)
+                line(record)
+            except Exception as error:
+                self._tell_failure(record[2], error, 1)
 
     def _take_hot(self, hot: dict[str, list[Record]]) -> None:
-        for informer, batch in _by_informer(hot["watch.event"]):
-            self.lines.watch_events(informer, batch)
-            self.informers.watch_events(informer, batch)
-            self.api.watched(informer, len(batch))
-        for informer, batch in _by_informer(hot["queue.enqueued"]):
-            self.queues.enqueued(informer, batch)
-        for informer, batch in _by_informer(hot["queue.popped"]):
-            self.queues.popped(informer, batch)
-            self.gate.popped(informer, batch)
-        for informer, batch in _by_informer(hot["store.mutation"]):
-            self.feed.mutations(informer, batch)
-        if hot["handler.start"]:
-            self.handlers.started(hot["handler.start"])
-            self.gate.started(hot["handler.start"])
-        if hot["handler.end"]:
-            self.handlers.ended(hot["handler.end"])
-            self.lines.ended(hot["handler.end"])
-        for informer, batch in _by_informer(hot["notify.distribute"]):
-            self.handlers.distributed(informer, batch)
-            self.feed.distributed(informer, batch)
-            self.history.distributed(informer, batch)
-        if hot["api.bytes"]:
-            self.api.bytes(hot["api.bytes"])
-        if hot["queue.processed"]:
-            self.lines.processed(hot["queue.processed"])
-            for informer, batch in _by_informer(hot["queue.processed"]):
-                self.queues.processed(informer, batch)
+        """Give each topic its batches; what one cannot read the others still get."""
+        for kind, works in self._hot.items():
+            for informer, batch in _by_informer(hot[kind]):
+                failed = 0
+                for work in works:
+                    try:
+                        work(informer, batch)
+                    except Exception as error:
+                        self._tell_failure(kind, error, 0 if failed else len(batch))
+                        failed = 1
+
+    def _make_hot(self) -> dict[str, tuple[Callable[[str, list[Record]], object], ...]]:
+        """Who counts the batches of each kind, in the order of the pipeline."""
+        handlers, lines, gate = self.handlers, self.lines, self.gate
+        return {
+            "watch.event": (
+                lines.watch_events, self.informers.watch_events,
+                lambda informer, batch: self.api.watched(informer, len(batch)),
+            ),
+            "queue.enqueued": (self.queues.enqueued,),
+            "queue.popped": (self.queues.popped, gate.popped),
+            "store.mutation": (self.feed.mutations,),
+            "handler.start": (lambda _, batch: handlers.started(batch), lambda _, batch: gate.started(batch)),
+            "handler.end": (lambda _, batch: handlers.ended(batch), lambda _, batch: lines.ended(batch)),
+            "notify.distribute": (handlers.distributed, self.feed.distributed, self.history.distributed),
+            "api.bytes": (lambda _, batch: self.api.bytes(batch),),
+            "queue.processed": (lambda _, batch: lines.processed(batch), self.queues.processed),
+        }  # fmt: skip
 
     # one record at a time --------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ __all__ = [
     "BucketView",
     "CallbackView",
     "ChangeView",
+    "FaultView",
     "GateView",
     "HandlerPass",
     "HandlerView",
@@ -316,6 +317,17 @@ class RequestRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultView:
+    """A fault of the demo server that is armed."""
+
+    kind: str
+    waits_for: str
+    """`the next WATCH of pods`, `its time, in 5s`."""
+    struck: int = 0
+    """How often it has struck so far."""
+
+
+@dataclass(frozen=True, slots=True)
 class ApiView:
     requests: int = 0
     """All requests to the server since the start, retries included. Stands still during a resync."""
@@ -334,6 +346,8 @@ class ApiView:
     """Notifications handlers got without a request: resync replays and late-join replays."""
     served_reads: int = 0
     """Reads answered from the cache (object views, listers)."""
+    faults: tuple[FaultView, ...] = ()
+    """Armed at the demo server, oldest first; none of a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +404,8 @@ class Snapshot:
     events_total: int = 0
     """Lines ever written to the event log."""
     tap_dropped: int = 0
+    probe_failed: int = 0
+    """Records that the probe could not read: they may be missing from the figures."""
     gate: GateView = field(default_factory=GateView)
     recording: RecordingView | None = None
     recording_failure: str = ""

@@ -446,3 +446,63 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         threading.Event().wait(0.01)
+
+
+# -- what is armed is told, and a fault acts as its name says -------------------------------------------------
+
+
+def test_a_410_acts_on_the_open_watch_and_is_spent(pair: Pair) -> None:
+    server, peer = pair
+    response = watch(server)
+    wait_until(lambda: bool(server.watches))
+    server.faults.add(Fault("410"))
+    assert events(response, 1) == [("ERROR", "Expired")]
+    assert response.read() == b""
+    assert (server.faults.armed(), struck(server)) == ([], ["410"])
+    assert peer.get(LIST).status == 200
+
+
+def test_a_410_for_lists_leaves_the_open_watch_alone_and_says_what_it_waits_for(pair: Pair) -> None:
+    server, peer = pair
+    response = watch(server)
+    wait_until(lambda: bool(server.watches))
+    fault = server.faults.add(Fault("410", verb="LIST", resource="configmaps", times=2))
+    assert server.faults.waits_for(fault) == "the next 2 LISTs of configmaps"
+    assert peer.get(LIST).status == 410
+    assert (server.faults.waits_for(fault), fault.struck) == ("the next LIST of configmaps", 1)
+    assert len(server.watches) == 1 and not response.closed
+
+
+def test_two_equal_faults_strike_twice(pair: Pair) -> None:
+    server, peer = pair
+    server.faults.add(Fault("503"))
+    server.faults.add(Fault("503"))
+    assert len(server.faults.armed()) == 2
+    assert [peer.get(LIST).status for _ in range(3)] == [503, 503, 200]
+
+
+def test_a_fault_that_comes_again_strikes_once_each_time(pair: Pair) -> None:
+    server, peer = pair
+    fault = parse_fault("503:every=1h")
+    server.faults.add(fault)
+    wait_until(lambda: server.faults.waits_for(fault) == "the next request")
+    assert [peer.get(LIST).status for _ in range(2)] == [503, 200]
+    assert server.faults.waits_for(fault).startswith("its time, in ")
+    assert (server.faults.armed(), fault.struck) == ([fault], 1)
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_garbage_line_in_a_body_of_known_length_leaves_the_server_whole(pair: Pair, size: int) -> None:
+    server, peer = pair
+    add(server, "known", data={"v": "x" * size})
+    server.faults.add(Fault("garbage-line"))
+    answer = peer.get(f"{LIST}/known", Accept_Encoding="gzip")
+    assert answer.status == 200 and answer.body.splitlines()[-1] == b'{"type":"ADDED","object":{"kind"'
+    assert peer.get(f"{LIST}/known").json["metadata"]["name"] == "known"
+
+
+def test_the_beginning_of_a_name_is_enough() -> None:
+    assert parse_fault("lose").kind == "lose-event"
+    assert parse_fault("restart").kind == "restart"
+    with pytest.raises(ValueError, match="several faults begin with 'clo': close, close-watches"):
+        parse_fault("clo")

@@ -215,3 +215,20 @@ def test_the_server_stops_with_the_observation() -> None:
     with demo() as (observation, server):
         observation.stop(5.0)
         assert server.stopping
+
+
+def test_an_armed_fault_is_listed_with_what_it_waits_for_and_how_often_it_struck() -> None:
+    with demo() as (observation, _):
+        answer = observation.demo_fault("503:verb=LIST,times=3")
+        assert (answer.ok, answer.text) == (True, "demo server, 503 is armed: it waits for the next 3 LISTs")
+        fault, = observation.snapshot().api.faults
+        assert (fault.kind, fault.waits_for, fault.struck) == ("503", "the next 3 LISTs", 0)
+        assert observation.demo_menu()["503"].startswith("armed: waits for the next 3 LISTs (503")
+
+
+def test_a_410_from_the_menu_strikes_the_open_watch() -> None:
+    with demo() as (observation, _):
+        assert observation.demo_fault("410").ok
+        shows(observation, lambda p: p.informers[0].relists == 1 and synced(p))
+        assert observation.snapshot().api.faults == ()
+        assert observation.demo_menu()["410"].startswith("struck 1x")

@@ -397,3 +397,24 @@ def test_counting_agrees_with_a_list_of_all_instants() -> None:
         now = at + rng.randrange(3)
         expected = tuple(seconds.count(second) for second in range(now - 60, now))
         assert counts.history(float(now)) == expected
+
+
+@pytest.mark.parametrize("kind", ["queue.popped", "backoff.sleep", "handler.end", "watch.event"])
+def test_a_record_that_cannot_be_read_is_counted_and_collection_goes_on(kind: str) -> None:
+    tape = Tape()
+    tape.synced()
+    broken = tape.record(kind)[:5]
+    good = tape.record("watch.bookmark", rv="900", initial_events_end=False)
+    tape.recorder.take([broken, good])
+    picture = tape.snapshot()
+    assert (picture.probe_failed, picture.resource_version) == (1, "900")
+    assert any(text.startswith(f"ERROR probe failed: 1 record of {kind}") for text in tape.texts())
+    tape.emit("watch.event", type="MODIFIED", key="default/web", rv="901", prev_rv="1")
+    assert tape.snapshot().resource_version == "901"
+
+
+def test_a_step_of_the_drain_that_fails_is_told_and_the_next_follows() -> None:
+    tape = Tape()
+    tape.recorder.guarded(lambda: 1 // 0, what="handler samples")
+    assert tape.texts()[-1].startswith("ERROR probe failed: handler samples: ZeroDivisionError")
+    assert tape.snapshot().probe_failed == 0

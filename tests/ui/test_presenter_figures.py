@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kdash.probe.events import EventLog
+from kdash.probe.snapshot import FaultView
 from kdash.ui.glyphs import ASCII, UNICODE
 from kdash.ui.layout import lay_out
 from kdash.ui.presenter.api import api_lines, api_title, short_path
@@ -243,3 +244,14 @@ async def test_the_reason_of_the_last_relist_is_on_the_screen_or_two_keys_away(s
             app.draw()
             await pilot.pause()
         assert "relists 2 (410 Expired)" in screen_text(app)
+
+
+async def test_armed_faults_stand_in_pane_6_with_what_they_wait_for_and_how_often_they_struck() -> None:
+    faults = (FaultView("503", "every LIST", 7), FaultView("410", "the next LIST of pods", 2))
+    async with showing(Still(replace(LIVE, api=replace(LIVE.api, faults=faults))), (200, 60)) as (app, _):
+        assert "armed: 410 waits for the next LIST of pods, struck 2x; 1 more in :chaos" in screen_text(app)
+
+
+async def test_records_that_the_probe_could_not_read_stand_beside_the_state() -> None:
+    async with showing(Still(replace(LIVE, probe_failed=1))) as (app, _):
+        assert "[LIVE] probe failed: 1 record" in screen_text(app)

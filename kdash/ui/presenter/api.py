@@ -76,6 +76,8 @@ def _foot(context: Context) -> list[Line]:
         words = ("a dead connection cannot be told from a quiet one on this server: no byte, no bookmarks",
                  "dead or quiet: cannot be told on this server")
         out.append(line((first_that_fits(words, width), "warn")))
+    if api.faults:
+        out.append(_faults(context))
     if context.last_order:
         out.append(_last_answer(context))
     if context.height >= 8:
@@ -88,6 +90,16 @@ def _foot(context: Context) -> list[Line]:
     if context.height >= 5:
         out.append(line(("bytes/s ", "dim"), (spark, "spark"), *ends))
     return out
+
+
+def _faults(context: Context) -> Line:
+    """`armed: 410 waits for the next LIST of pods, struck 0x`; the newest, and how many there are besides."""
+    faults = context.snapshot.api.faults
+    newest, more = faults[-1], f"; {len(faults) - 1} more in :chaos" if len(faults) > 1 else ""
+    texts = (f"armed: {newest.kind} waits for {newest.waits_for}, struck {newest.struck}x{more}",
+             f"armed: {newest.kind}, {newest.waits_for}, struck {newest.struck}x",
+             f"armed: {newest.kind}, struck {newest.struck}x")
+    return line((first_that_fits(texts, context.width), "warn"))
 
 
 def _last_answer(context: Context) -> Line:

@@ -7,7 +7,7 @@ import time
 from humanize import naturalsize
 
 from kdash.probe.snapshot import ReplayView, Snapshot
-from kdash.probe.text import clean, duration
+from kdash.probe.text import clean, duration, plural
 from kdash.ui.presenter.context import Context, ago, count, latency
 from kdash.ui.spans import Line, Span, pad, width_of
 
@@ -111,6 +111,8 @@ def header_line(
         parts[0] = f"was {snapshot.state.word}"
         if snapshot.replay.damage:
             parts.insert(0, "file damaged")
+    if snapshot.probe_failed:
+        parts.insert(0, f"probe failed: {plural(snapshot.probe_failed, 'record')}")
     if snapshot.tap_dropped:
         parts.append(f"dropped {snapshot.tap_dropped}")
     if engine_note:

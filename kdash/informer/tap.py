@@ -125,9 +125,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "gate": ("what", "stage", "name"),
     # the listener's callback raised: frames of the user's code, outermost first, each (file, line, function, text, own)
     "handler.error": ("listener", "kind", "key", "error", "message", "frames", "tombstone", "in_initial_list"),
-    # the listener's thread was found in a call that takes long; cpu_s: used since the sample before, or since the call
-    # began; None: unknown
+    # the listener's thread was found in a call that takes long, or often in short ones; cpu_s: used since the call
+    # began (recordings without handler.look: since the sample before, if there was one); None: unknown
     "handler.sample": ("listener", "kind", "key", "frames", "elapsed_s", "cpu_s"),
+    # what the thread of the next handler.sample did in the window since the one before of the same call, or since the
+    # call began (see probe.doing); None: this system does not tell
+    "handler.look": ("listener", "window_s", "cpu_s", "queued_s", "late_s", "position", "in_call", "callee"),
     # CPU time of a call of the user's own handler that took 1 ms or more
     "handler.cpu": ("listener", "kind", "key", "cpu_s", "run_s"),
     # transport (emitted by the ListerWatcher, which holds the same tap) ----------------------------------

@@ -62,12 +62,11 @@ class Microscope:
             recorder.cached(left_out(taken))
 
     def sample(self) -> None:
-        """Look at the handlers that are in a long call."""
+        """Look at the handlers that are in a long call or busy."""
         recorder = self._observation.recorder
         with recorder.lock:
-            running = recorder.handlers.long_running(recorder.clock.monotonic())
-        if running:
-            self.sampler.sample(running)
+            worth = recorder.handlers.worth_a_look(recorder.clock.monotonic())
+        self.sampler.sample(worth)
 
     # handlers --------------------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ Contract:
   notification, pause a second. What is no `Exception` (SystemExit, KeyboardInterrupt, GeneratorExit) is raised on
   as an `Exception` of the same name: it must not end the thread.
 - `StackSampler.sample` is called some twenty times a second by the probe's thread; it looks at the threads of the
-  calls that take longer than their limit, and at no others. A sample costs some 50 µs.
+  calls that take longer than their limit and of busy handlers, and at no others. A sample costs some 50 µs, and a
+  sleep of 1 ms which tells how soon the interpreter is to be had. It gathers; `probe.doing` judges.
 - Frames are the user's: those of kdash are left out. Their text is cleaned; no values of variables are read.
 """
 
@@ -25,18 +26,30 @@ from typing import Any, NamedTuple
 from kdash.informer.handlers import ResourceEventHandler
 from kdash.informer.queue.protocol import DeletedFinalStateUnknown
 from kdash.informer.tap import Tap
+from kdash.observe.thread_clocks import RunQueueClock
+from kdash.observe.thread_clocks import point_of as _point
 from kdash.probe.text import shorten
 
 __all__ = ["StackSampler", "WatchedHandler"]
 
 _MOST_FRAMES = 24
 _CPU_FROM_S = 0.001
-_SLACK_S = 0.005
+_SHORT_S = 0.001
+_RECENTLY_S = 0.2
 _KDASH = str(Path(__file__).resolve().parents[1]) + "/"
 _BORDERS = (_KDASH + "observe/watched_handler.py", _KDASH + "observe/user_code.py")
 
 Frame = tuple[str, int, str, str, bool]
 """(file, line, function, text, own)"""
+
+
+class Call(NamedTuple):
+    """A call as it began: `cpu_s` is what its thread had used by then."""
+
+    kind: str
+    key: str
+    at: float
+    cpu_s: float
 
 
 class WatchedHandler:
@@ -51,8 +64,8 @@ class WatchedHandler:
         self._emit = tap.emit
         self._sampler = sampler
         self._known_thread = 0
-        self.began = (0.0, 0.0)
-        """Of the newest call: the instant, and the CPU seconds that its thread had used."""
+        self.call: Call | None = None
+        """The present one; None between calls."""
 
     def on_add(self, obj: Any, is_in_initial_list: bool) -> None:
         self._call("add", obj, is_in_initial_list, self.handler.on_add, obj, is_in_initial_list)
@@ -67,7 +80,8 @@ class WatchedHandler:
         if self._known_thread != threading.get_ident():
             self._known_thread = threading.get_ident()
             self._sampler.enter(self._name, self._informer, self)
-        began, cpu_began = self.began = time.monotonic(), time.thread_time()
+        began, cpu_began = time.monotonic(), time.thread_time()
+        self.call = Call(kind, obj.key, began, cpu_began)
         try:
             method(*arguments)
         except BaseException as error:
@@ -76,6 +90,7 @@ class WatchedHandler:
                 raise
             raise type(type(error).__name__, (Exception,), {})(message) from None
         finally:
+            self.call = None
             took = time.monotonic() - began
             if took >= _CPU_FROM_S:
                 cpu_s = time.thread_time() - cpu_began
@@ -97,58 +112,111 @@ class _Thread(NamedTuple):
     ident: int
     clock: int | None
     """Of its CPU time; None where the system has none."""
+    queue_clock: RunQueueClock | None
     handler: WatchedHandler
 
 
+class _Looked(NamedTuple):
+    """The clocks of a thread at a look, and the call it was in."""
+
+    call: Call
+    at: float
+    cpu_s: float | None
+    queued_s: float | None
+
+
 class StackSampler:
-    """Looks at the threads of long calls."""
+    """Looks at the threads of long calls and of busy handlers."""
 
     def __init__(self, tap: Tap) -> None:
         self._tap = tap
         self._lock = threading.Lock()  # guards _threads
         self._threads: dict[tuple[str, str], _Thread] = {}  # by (informer, name)
-        self._cpu: dict[tuple[str, str], tuple[int, float]] = {}  # of the last sample: (running_seq, CPU seconds)
+        self._looked: dict[tuple[str, str], _Looked] = {}
+        self._own: RunQueueClock | None = None
+        self._own_thread = 0
 
     def enter(self, name: str, informer: str, handler: WatchedHandler) -> None:
         """The calling thread is that of `handler`."""
         clock = None
         if hasattr(time, "pthread_getcpuclockid"):
             clock = time.pthread_getcpuclockid(threading.get_ident())
+        queue_clock = RunQueueClock.of_this_thread()
         with self._lock:
-            self._threads[informer, name] = _Thread(threading.get_ident(), clock, handler)
+            self._threads[informer, name] = _Thread(threading.get_ident(), clock, queue_clock, handler)
 
-    def sample(self, running: Iterable[tuple[str, str, int, str, str, float]]) -> None:
-        """`running`: (informer, handler, seq of its handler.start, kind, key, elapsed) of each long call."""
-        frames: dict[int, FrameType] | None = None
-        for informer, name, seq, kind, key, elapsed_s in running:
-            with self._lock:
-                thread = self._threads.get((informer, name))
-            if thread is None:
+    def sample(self, worth: Iterable[tuple[str, str]] = ()) -> None:
+        """`worth`: (informer, handler) of each to be told of; of the other calls only the clocks are kept."""
+        with self._lock:
+            threads = dict(self._threads)
+        wanted = {who for who in worth if who in threads}
+        late_s = self._lateness() if wanted else None
+        for who, thread in threads.items():
+            call = thread.handler.call
+            if call is None:
                 continue
-            frames = frames or sys._current_frames()
-            frame = frames.get(thread.ident)
-            if frame is None:
+            frame = sys._current_frames().get(thread.ident) if who in wanted else None
+            if frame is None or thread.handler.call is not call:
+                self._looked[who] = _Looked(call, time.monotonic(), _cpu_of(thread), _queued(thread))
                 continue
-            stack = _frames_of_stack(frame)
-            cpu_s = self._cpu_since((informer, name), seq, elapsed_s, thread)
-            if stack:
-                self._tap.emit("handler.sample", informer, name, kind, key, stack, elapsed_s, cpu_s)
+            code, offset, at, cpu_s = frame.f_code, frame.f_lasti, time.monotonic(), _cpu_of(thread)
+            pairs = _pairs_of_stack(frame)  # up to here the interpreter is not given away: all is of one instant
+            now = _Looked(call, at, cpu_s, _queued(thread))
+            since, self._looked[who] = self._looked.get(who), now
+            if not pairs:
+                continue
+            informer, name = who
+            in_call, callee = _point(code, offset)
+            self._tap.emit("handler.look", informer, name, *_window(now, since), late_s,
+                           hash((id(code), offset)) & 0xFFFFFFFF, in_call, callee)  # fmt: skip
+            self._tap.emit("handler.sample", informer, name, call.kind, call.key, _described(pairs), at - call.at,
+                           None if cpu_s is None else cpu_s - call.cpu_s)  # fmt: skip
 
-    def _cpu_since(self, who: tuple[str, str], seq: int, elapsed_s: float, thread: _Thread) -> float | None:
-        """CPU seconds since the last sample of the same call, or since it began; None where it cannot be told."""
-        if thread.clock is None:
+    def _lateness(self) -> float | None:
+        """By how much the calling thread gets the interpreter back too late, less its own time in the run queue.
+
+        None where that time is not known: a wait for the CPU would look like one for the interpreter.
+        """
+        if self._own_thread != threading.get_ident():
+            self._own, self._own_thread = RunQueueClock.of_this_thread(), threading.get_ident()
+        if self._own is None or (queued := self._own.seconds()) is None:
             return None
-        began_at, cpu_began = thread.handler.began
-        try:
-            now = time.clock_gettime(thread.clock)
-        except OSError:  # the thread has ended
-            return None
-        before = self._cpu.get(who)
-        self._cpu[who] = seq, now
-        if before is not None and before[0] == seq:
-            return now - before[1]
-        is_next_call = time.monotonic() - began_at < elapsed_s - _SLACK_S
-        return None if is_next_call else now - cpu_began
+        began = time.monotonic()
+        time.sleep(_SHORT_S)
+        took = time.monotonic() - began
+        after = self._own.seconds()
+        return None if after is None else max(0.0, took - _SHORT_S - (after - queued))
+
+
+def _window(now: _Looked, before: _Looked | None) -> tuple[float, float | None, float | None]:
+    """(seconds, of them on the CPU, in the run queue) since the look before in the same call, or since it began.
+
+    Of a call that began after the look before, the time in the run queue is taken to be its share of the time since.
+    """
+    if before is not None and before.call is now.call:
+        return now.at - before.at, _less(now.cpu_s, before.cpu_s), _less(now.queued_s, before.queued_s)
+    window_s, queued_s = now.at - now.call.at, None
+    if before is not None and (passed_s := now.at - before.at) <= _RECENTLY_S:
+        since = _less(now.queued_s, before.queued_s)
+        queued_s = None if since is None else since * min(1.0, window_s / passed_s)
+    return window_s, _less(now.cpu_s, now.call.cpu_s), queued_s
+
+
+def _cpu_of(thread: _Thread) -> float | None:
+    if thread.clock is None:
+        return None
+    try:
+        return time.clock_gettime(thread.clock)
+    except OSError:  # the thread has ended
+        return None
+
+
+def _queued(thread: _Thread) -> float | None:
+    return None if thread.queue_clock is None else thread.queue_clock.seconds()
+
+
+def _less(now: float | None, before: float | None) -> float | None:
+    return None if now is None or before is None else now - before
 
 
 def _frames_of_traceback(trace: TracebackType | None) -> tuple[Frame, ...]:
@@ -159,7 +227,7 @@ def _frames_of_traceback(trace: TracebackType | None) -> tuple[Frame, ...]:
     return _described([pair for pair in pairs if not pair[0].f_code.co_filename.startswith(_BORDERS)])
 
 
-def _frames_of_stack(frame: FrameType | None) -> tuple[Frame, ...]:
+def _pairs_of_stack(frame: FrameType | None) -> list[tuple[FrameType, int]]:
     """From the handler's first frame to its innermost; empty when the thread is not in a call."""
     pairs: list[tuple[FrameType, int]] = []
     inside = False
@@ -169,7 +237,7 @@ def _frames_of_stack(frame: FrameType | None) -> tuple[Frame, ...]:
             break
         pairs.append((frame, frame.f_lineno or 0))
         frame = frame.f_back
-    return _described(pairs[::-1]) if inside else ()
+    return pairs[::-1] if inside else []
 
 
 def _described(pairs: Sequence[tuple[FrameType, int]]) -> tuple[Frame, ...]:

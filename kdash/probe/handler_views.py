@@ -63,14 +63,14 @@ class StackFrame:
 
 @dataclass(frozen=True, slots=True)
 class HotLine:
-    """A line on which samples of slow calls found the handler's thread, over the last minute."""
+    """A line on which samples of slow calls, or of a busy handler's, found its thread, over the last minute."""
 
     frame: StackFrame
     share: float
     """Of the samples of the last minute, 0..1."""
     samples: int
-    computing: float | None = None
-    """Share of these samples in which the thread used the CPU, 0..1; None: cannot be told on this system."""
+    doing: str = ""
+    """`computes`, `waits (sleep)`, …, or several with shares (see `probe.doing`); "": no evidence on this system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,11 @@ class RunningView:
     since: float
     wait_s: float = 0.0
     samples: int = 0
-    """0: not yet past the slow limit, so there is no stack."""
+    """0: nobody has looked at it yet, so there is no stack."""
     stack: tuple[StackFrame, ...] = ()
     """The newest sample, outermost frame first."""
-    computing: bool | None = None
-    """True: uses the CPU; False: waits; None: cannot be told."""
+    doing: str = ""
+    """As in `HotLine`, of this call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ _RECENT_S = 10
 _KIND = itemgetter(6)
 _ARRIVALS_MAX = 2048
 
+BUSY = 0.5
+"""From which share of its time in calls on a handler is worth a look, however short they are."""
+
 
 class HandlerState:
     """One handler of one informer."""
@@ -167,12 +170,20 @@ class HandlerState:
         self.waits.clear()
         self.stuck.reset()
 
+    def running_s(self, now: float) -> float:
+        """For how long the present call has been running; 0 without one."""
+        return max(0.0, now - self.running_since) if self.running_since is not None else 0.0
+
+    def busy(self, now: float) -> float:
+        """Share of the last seconds that was spent in calls, 0..1."""
+        recent = list(self.busy_s)[:-1] or [self.busy_s[-1]]
+        return min(1.0, (sum(recent) + min(self.running_s(now), len(recent))) / len(recent))
+
     def view(self, now: float, slow_limit_s: float, end_to_end: MinuteLatency | None = None) -> HandlerView:
         if self.slow_limit_s is not None:
             slow_limit_s = self.slow_limit_s
-        recent = list(self.busy_s)[:-1] or [self.busy_s[-1]]
-        running_s = max(0.0, now - self.running_since) if self.running_since is not None else 0.0
-        busy = min(1.0, (sum(recent) + min(running_s, len(recent))) / len(recent))
+        running_s = self.running_s(now)
+        busy = self.busy(now)
         growth, drains = self._growth()
         recent_p99 = max([*list(self.run.p99_history)[-_RECENT_S:], self.run.second_p99(), 0.0])
         return HandlerView(
@@ -216,9 +227,9 @@ class HandlerState:
         if self.running_since is None:
             return None
         callback = CALLBACK_NAMES.get(self.running_kind, self.running_kind)
-        samples, stack, computes = self.stuck.now()
+        samples, stack, doing = self.stuck.now(self.running_since)
         key = clean(self.running)
-        return RunningView(key, callback, self.running_since, self.running_wait_s, samples, stack, computes)
+        return RunningView(key, callback, self.running_since, self.running_wait_s, samples, stack, doing)
 
     def _drains(self, growth: float, drains_in_s: float | None) -> str:
         if self.pending <= 0:
@@ -279,26 +290,27 @@ class HandlerTopic:
                 state.long_calls(group, self.slow_limit_s)
 
     def examined(self, record: Record) -> None:
-        """handler.sample, handler.cpu or handler.error."""
+        """handler.look, handler.sample, handler.cpu or handler.error."""
         state = self.of(record[3], record[5])
         if state is None:
             return
         if record[2] == "handler.sample":
-            if record[0] > state.running_seq and state.running_since is not None:
-                state.stuck.sampled(record)
+            state.stuck.sampled(record)
+        elif record[2] == "handler.look":
+            state.stuck.looked(record)
         elif record[2] == "handler.cpu":
             state.stuck.used_cpu(record)
         else:
             state.stuck.failed(record)
 
-    def long_running(self, now: float) -> list[tuple[str, str, int, str, str, float]]:
-        """(informer, handler, seq of its start, kind, key, elapsed) of each call past its slow limit."""
+    def worth_a_look(self, now: float) -> list[tuple[str, str]]:
+        """(informer, handler) of each that is in a call past its slow limit, or that is busy with short ones."""
         found = []
-        for (informer, name), state in self.handlers.items():
+        for who, state in self.handlers.items():
             limit_s = self.slow_limit_s if state.slow_limit_s is None else state.slow_limit_s
-            if state.running_since is not None and now - state.running_since > limit_s:
-                elapsed_s = now - state.running_since
-                found.append((informer, name, state.running_seq, state.running_kind, state.running, elapsed_s))
+            is_slow = state.running_since is not None and now - state.running_since > limit_s
+            if is_slow or state.busy(now) >= BUSY:
+                found.append(who)
         return found
 
     def describe(self, informer: str, name: str, code: str, slow_limit_s: float | None) -> None:

@@ -324,6 +324,7 @@ class Recorder:
             "cache.read": self.api.read,
             "gate": lambda record: self.gate.told(record, self.watch_events),
             "handler.sample": self.handlers.examined,
+            "handler.look": self.handlers.examined,
             "handler.cpu": self.handlers.examined,
             "handler.error": self.handlers.examined,
         }

@@ -22,6 +22,11 @@ def taped() -> Tape:
     return tape
 
 
+def look(tape: Tape, window_s: float = 0.05, cpu_s: float | None = 0.0, callee: str = "") -> None:
+    tape.emit("handler.look", listener="mine", window_s=window_s, cpu_s=cpu_s, queued_s=0.0, late_s=0.0, position=1,
+              in_call=bool(callee), callee=callee)  # fmt: skip
+
+
 def sample(tape: Tape, *frames: tuple, elapsed_s: float = 0.2, cpu_s: float | None = None) -> None:
     tape.emit("handler.sample", listener="mine", kind="update", key="default/web", frames=frames, elapsed_s=elapsed_s,
               cpu_s=cpu_s)  # fmt: skip
@@ -74,16 +79,19 @@ def test_samples_give_the_lines_their_share_and_the_running_call_its_stack() -> 
     tape.emit("handler.start", listener="mine", kind="update", key="default/web", wait_s=0.25)
     for number in range(3):
         tape.clock.advance(0.05)
-        sample(tape, OTHER, OWN, LIBRARY, elapsed_s=0.2 + 0.05 * number, cpu_s=0.0 if number else None)
+        look(tape, callee="self._sock.recv")
+        sample(tape, OTHER, OWN, LIBRARY, elapsed_s=0.2 + 0.05 * number, cpu_s=0.0)
     tape.clock.advance(0.05)
+    waits = handler(tape).running.doing
+    look(tape, cpu_s=0.05)
     sample(tape, OTHER, elapsed_s=0.5, cpu_s=0.05)
     picture = handler(tape)
     assert [(line.frame.function, line.samples, line.share) for line in picture.hot_lines] == [
         ("resize", 3, 0.75), ("compute", 1, 0.25)]
-    assert [line.computing for line in picture.hot_lines] == [0.0, 1.0]
+    assert [line.doing for line in picture.hot_lines] == ["waits (I/O)", "computes"]
     running = picture.running
     assert (running.key, running.callback, running.samples, running.wait_s) == ("default/web", "OnUpdate", 4, 0.25)
-    assert running.computing is True
+    assert (waits, running.doing) == ("waits (I/O)", "waits (I/O) 75%, computes 25%")
     assert [frame.function for frame in running.stack] == ["compute"]
     tape.clock.advance(61)
     tape.recorder.tick()
@@ -104,7 +112,7 @@ def test_the_slowest_calls_know_what_they_did() -> None:
     assert [call.key for call in slowest[:2]] == ["default/14", "default/13"]
     assert slowest[0].cpu_s == 0.01 and slowest[0].wait_s == 2.0 and slowest[0].doing == ""
     sampled = next(call for call in slowest if call.key == "default/9")
-    assert sampled.doing == "app.py:12 in resize: time.sleep(1) (100 % of 1 samples)"
+    assert sampled.doing == "app.py:12 in resize: time.sleep(1) (100% of 1 sample)"
     assert [frame.function for frame in sampled.stack] == ["compute", "resize", "recv"]
     assert handler(tape).cpu_share is not None and handler(tape).cpu_share < 0.01
 
@@ -195,3 +203,28 @@ def test_a_backlog_is_called_behind_and_the_timer_is_named_once() -> None:
     assert tape.snapshot().pipeline.held_by == "handler mine is behind: 11 pending"
     tape.emit("resync.timer_armed", period_s=10.0, due_at=10.0, why="")
     assert "RESYNC timer  started, every 10s" in tape.texts()
+
+
+def test_a_busy_handler_is_worth_a_look_though_each_call_is_short() -> None:
+    tape = taped()
+    for _ in range(3):
+        for _ in range(100):
+            tape.call("mine", run_s=0.0095)
+        tape.pass_time(1)
+    topic = tape.recorder.handlers
+    assert topic.worth_a_look(tape.clock.monotonic()) == [("pods", "mine")]
+    look(tape, window_s=0.004, cpu_s=0.004)
+    sample(tape, OTHER, elapsed_s=0.004, cpu_s=0.004)
+    picture = handler(tape)
+    assert not picture.slow and [line.doing for line in picture.hot_lines] == ["computes"]
+    for _ in range(12):
+        tape.pass_time(1)
+    assert topic.worth_a_look(tape.clock.monotonic()) == []
+
+
+def test_samples_of_an_older_recording_without_looks_are_never_called_waiting() -> None:
+    tape = taped()
+    tape.emit("handler.start", listener="mine", kind="update", key="default/web")
+    tape.clock.advance(0.2)
+    sample(tape, OWN, elapsed_s=0.2, cpu_s=0.0)
+    assert handler(tape).hot_lines[0].doing == "not computing; cannot be told which"

@@ -20,15 +20,16 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
 
 _BOOLS = frozenset({
     "atomic", "bookmarking", "bookmarks", "cancellable", "cap_hit", "counted", "forced", "handler_notified",
-    "has_continue", "in_initial_list", "inferred", "initial_events_end", "interrupted", "is_sync", "late", "needed",
+    "has_continue", "in_call", "in_initial_list", "inferred", "initial_events_end", "interrupted", "is_sync", "late",
+    "needed",
     "new_key", "ok", "paginated", "reused_from_watchlist", "running", "rv_unavailable", "seen_by_watch_error_handler",
     "tombstone", "uid_changed", "use_watch_list", "was_tombstone", "watch_list", "lost_rv",
 })  # fmt: skip
 _TEXTS = frozenset({
-    "batch_end_reason", "by", "class", "client_go", "delta_type", "detail", "engine", "error", "error_class", "event",
-    "how", "key", "kind", "last_rv", "listener", "message", "name", "new_rv", "next", "old_rv", "op", "outcome", "path",
-    "prev_rv", "purpose", "reason", "rejected_reason", "rv", "rv_reason", "site", "stage", "state", "type", "uid",
-    "verb", "warning", "watch_list_reason", "what", "why", "why_limit", "kept", "dropped_type",
+    "batch_end_reason", "by", "callee", "class", "client_go", "delta_type", "detail", "engine", "error", "error_class",
+    "event", "how", "key", "kind", "last_rv", "listener", "message", "name", "new_rv", "next", "old_rv", "op",
+    "outcome", "path", "prev_rv", "purpose", "reason", "rejected_reason", "rv", "rv_reason", "site", "stage", "state",
+    "type", "uid", "verb", "warning", "watch_list_reason", "what", "why", "why_limit", "kept", "dropped_type",
 })  # fmt: skip
 _PERHAPS = frozenset({"remaining", "code", "http_code"})
 _TUPLES: dict[str, tuple[tuple[type, ...], ...] | None] = {

@@ -57,7 +57,7 @@ def _flow(context: Context, handler: HandlerView) -> list[Line]:
     oldest = (
         "" if handler.oldest_pending_at is None else f", the oldest for {duration(now - handler.oldest_pending_at)}"
     )
-    cpu = "" if handler.cpu_share is None else f"   {handler.cpu_share:.0%} of its time it computes, the rest it waits"
+    cpu = "" if handler.cpu_share is None else f"   {handler.cpu_share:.0%} of its time it uses the CPU"
     text = (f"in {handler.arrival_rate:.1f}/s, done {handler.service_rate:.1f}/s, "
             f"{count(handler.pending)} pending{oldest}")
     out = [line((text, ""), (cpu, "dim"))]
@@ -84,16 +84,14 @@ def _stuck(context: Context, handler: HandlerView) -> list[Line]:
     running, out = handler.running, []
     if running is not None and running.samples:
         for_s = duration(max(0.0, context.snapshot.mono - running.since))
-        how = {True: "computes", False: "waits", None: ""}[running.computing]
-        out.append(line((f"now: {clean(running.callback)} {clean(running.key)} for {for_s} {how}", "warn")))
+        how = f": {clean(running.doing)}" if running.doing else ""
+        out.append(line((f"now: {clean(running.callback)} {clean(running.key)} for {for_s}{how}", "warn")))
         out += [line((f"    {clean(frame.file)}:{frame.line} in {clean(frame.function)}: ", "dim"), clean(frame.text))
                 for frame in running.stack[-6:]]
     if handler.hot_lines:
-        out.append(line(("where is it stuck? slow calls were found here during the last minute:", "dim")))
+        out.append(line(("where is it stuck? its calls were found here during the last minute:", "dim")))
     for hot in handler.hot_lines[:8]:
-        share = hot.computing
-        how = "" if share is None else "computing" if share > 0.5 else "waiting"
-        out.append(line((f"  {hot.share:4.0%}  ", "warn"), (f"{how:<10}", "accent"),
+        out.append(line((f"  {hot.share:4.0%}  ", "warn"), (f"{clean(hot.doing):<10} ", "accent"),
                         (f"{clean(hot.frame.file)}:{hot.frame.line} in {clean(hot.frame.function)}: ", ""),
                         (clean(hot.frame.text), "bold")))
     return out

@@ -159,6 +159,10 @@ class FullStateTransitions(SessionFrame):
             rejection = self._filter.rejection(obj)
             if rejection or obj is None:
                 self._out.append(fx.Reject(event, rejection))
+                if event.initial_events_end:  # nothing else will end it
+                    self._out.append(fx.CloseStream())
+                    self._watch_list_failed(InformerError(f"the end of the initial events cannot be used: {rejection}"))
+                    return
                 continue
             state.events += 1
             if type_ != "ADDED":

@@ -12,7 +12,7 @@ from kdash.informer import reflector_states as at
 from kdash.informer.errors import ApiStatusError, ConnectionRefused, TransportError
 from kdash.informer.list_watch import ListOptions, WatchEvent
 from kdash.informer.objects import KubeObject
-from tests.informer.fake_source import FakeSource, bookmark, expired, make_object, too_large
+from tests.informer.fake_source import KIND, FakeSource, bookmark, expired, make_object, too_large
 from tests.informer.machine_bench import Bench, arrived
 from tests.informer.reflector_doubles import (
     INTERNAL,
@@ -375,11 +375,42 @@ def test_rf26_initial_events_end_bookmark_ticker_leads_to_a_list_after_the_patie
     assert "no end of the initial events after 1 objects" in bench.last_told("watchlist.fallback")["error"]
 
 
+def test_an_end_marker_of_another_kind_leads_to_a_list_at_once() -> None:
+    bench = Bench(watch_list=True).to_watch_listing()
+    end = bookmark(100, end=True)
+    assert end.object is not None
+    other = KubeObject.from_bytes(end.object.to_json().replace(KIND.encode(), b"PartialObjectMetadata"))
+    request = bench.give(arrived(event("ADDED", "a", 1), end._replace(object=other)))
+    assert isinstance(request, fx.SendList)
+    assert "expected" in bench.last_told("watchlist.fallback")["error"]
+
+
 def test_rf26_the_alarm_of_a_watch_list_that_ended_well_changes_nothing() -> None:
     bench = Bench(watch_list=True).to_watch_listing()
     bench.give(arrived(event("ADDED", "a", 1), bookmark(100, end=True)))
     bench.give(fx.Replaced())
     assert not bench.machine.accepts(fx.EndBookmarkMissing())
+
+
+def tell_again(live: Live, told: int) -> None:
+    """Let ten seconds pass, once the alarm is set that follows so many records."""
+    live.until(lambda: len(live.records("watchlist.waiting")) == told and live.clock.waiting() == 1)
+    live.clock.advance(10.0)
+
+
+def test_a_watch_list_without_its_end_is_told_after_ten_seconds_and_every_ten_more() -> None:
+    class Endless(FakeSource):
+        def _first_events(self, options: ListOptions) -> list[WatchEvent]:
+            return [each for each in super()._first_events(options) if not each.initial_events_end]
+
+    with Live(source=Endless(), use_watch_list=True, sync_patience_s=0.0) as live:
+        for told in range(12):
+            tell_again(live, told)
+        live.until(lambda: len(live.records("watchlist.waiting")) == 12)
+        waits = live.records("watchlist.waiting")
+        assert [each["silent_s"] for each in waits] == [10.0 * n for n in range(1, 13)]
+        assert {each["objects"] for each in waits} == {1}
+        assert live.source.verbs() == ["WATCHLIST"], "patience 0: never given up, as client-go"
 
 
 def test_rf26_the_driver_leaves_a_silent_watch_list_and_lists() -> None:
@@ -390,10 +421,9 @@ def test_rf26_the_driver_leaves_a_silent_watch_list_and_lists() -> None:
             return [each for each in super()._first_events(options) if not each.initial_events_end]
 
     with Live(source=Endless(), use_watch_list=True) as live:
-        for _ in range(6):
+        for told in range(6):
             assert not live.store.calls
-            live.until(lambda: live.clock.waiting() == 1)
-            live.clock.advance(10.0)
+            tell_again(live, told)
         live.until(lambda: bool(live.store.calls))
         assert live.store.calls[0][:2] == ("replace", ("default/a",))
         assert live.source.verbs()[:2] == ["WATCHLIST", "LIST"]

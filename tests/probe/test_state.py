@@ -141,3 +141,50 @@ def test_an_old_generation_that_ends_does_not_stop_the_new_one() -> None:
     assert state(tape).word == "SYNCING"
     tape.emit("informer.lifecycle", thread=2, what="stopped")
     assert state(tape).word == "STOPPED"
+
+
+def test_a_silent_watch_is_suspect_and_a_reopened_one_is_live() -> None:
+    tape = Tape()
+    tape.synced()
+    tape.emit("watch.silence", what="suspect", silent_s=78.0, bookmarking=True)
+    tape.pass_time(2.0)
+    assert (state(tape).word, state(tape).exit_code) == ("SUSPECT", 0)
+    assert "no byte on the watch for 1m20s" in state(tape).detail
+    tape.emit("watch.silence", what="failed", silent_s=82.0, bookmarking=True, detail="refused")
+    assert state(tape).word == "SUSPECT", "the old watch stays, and is no better than before"
+    tape.emit("watch.silence", what="reopened", silent_s=90.0, bookmarking=True)
+    assert state(tape) == StateView("LIVE")
+    assert tape.snapshot().informers[0].silence == "reopened"
+
+
+@pytest.mark.parametrize("came", ["watch.event", "watch.bookmark"])
+def test_whatever_comes_over_a_suspect_watch_ends_the_suspicion(came: str) -> None:
+    tape = Tape()
+    tape.synced()
+    tape.emit("watch.silence", what="unproven", silent_s=85.0)
+    assert tape.snapshot().informers[0].silence == "unproven"
+    assert state(tape) == StateView("LIVE"), "a quiet resource is no trouble"
+    fields = {"type": "MODIFIED", "key": "default/a", "uid": "u"} if came == "watch.event" else {}
+    tape.emit(came, rv="101", **fields)
+    assert tape.snapshot().informers[0].silence == ""
+
+
+def test_a_streamed_list_without_its_end_marker_is_told_of() -> None:
+    tape = Tape()
+    tape.emit("reflector.state", state="watch-listing")
+    tape.emit("watchlist.progress", added=1204, temp_size=1204)
+    tape.emit("watchlist.waiting", objects=1204, silent_s=10.0)
+    sentence = "1,204 objects came, the end marker has not: a proxy or aggregated API?"
+    assert (state(tape).word, state(tape).detail) == ("SYNCING", f"pods: {sentence}")
+    tape.emit("watchlist.progress", added=1205, temp_size=1205)
+    assert sentence not in state(tape).detail, "another object came"
+
+
+def test_a_second_watch_that_is_closed_leaves_the_events_to_the_first() -> None:
+    tape = Tape()
+    tape.synced()
+    for number, path in ((7, "/first"), (8, "/second")):
+        tape.emit("api.start", request=number, verb="GET", path=path, purpose="watch")
+    tape.emit("api.end", request=8, outcome="stopped", code=200)
+    tape.emit("watch.event", type="MODIFIED", key="default/a", uid="u", rv="101")
+    assert {row.path: row.events for row in tape.snapshot().api.rows} == {"/first": 1, "/second": 0}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from kdash.probe.events import EventLog
-from kdash.probe.snapshot import FaultView
+from kdash.probe.snapshot import FaultView, StateView
 from kdash.ui.glyphs import ASCII, UNICODE
 from kdash.ui.layout import lay_out
 from kdash.ui.presenter.api import api_lines, api_title, short_path
@@ -182,6 +183,28 @@ def test_the_state_word(state: str, word: str) -> None:
 
 def test_a_quiet_resource_is_not_stale() -> None:
     assert "quiet 5m" in text_of(header_line(context("quiet", width=120), NOW, None, None))
+
+
+def test_the_header_tells_a_quiet_watch_from_a_stalled_one() -> None:
+    quiet = replace(STATES["quiet"], last_event_at=NOW - 61, resource_version="")
+
+    def header(**watch: Any) -> str:
+        view = replace(quiet.informers[0], **watch)
+        shown = replace(context("quiet", width=160), snapshot=replace(quiet, informers=(view,)))
+        return text_of(header_line(shown, NOW, None, None))
+
+    assert "quiet 61s" in header(last_bookmark_at=None)
+    assert "last bookmark 40s ago" in header(last_bookmark_at=NOW - 40)
+    assert "stalled 80s, reopened" in header(silence="reopened", silence_at=NOW - 5, silent_s=80.0)
+    assert "stalled" not in header(silence="reopened", silence_at=NOW - 70, silent_s=80.0)
+    assert state_word(replace(quiet, state=StateView("SUSPECT", "no byte")), NOW)[0] == "[SUSPECT]"
+
+
+def test_pane_6_says_where_a_dead_connection_cannot_be_told_from_a_quiet_one() -> None:
+    live = STATES["live"]
+    shown = replace(context("live", width=100, height=14), snapshot=replace(
+        live, informers=tuple(replace(each, silence="unproven") for each in live.informers)))
+    assert "a dead connection cannot be told from a quiet one on this server" in text_of(api_lines(shown))
 
 
 def test_the_header_drops_whole_parts_from_the_right() -> None:

@@ -7,7 +7,7 @@ import time
 from humanize import naturalsize
 
 from kdash.probe.snapshot import ReplayView, Snapshot
-from kdash.probe.text import clean, duration, plural
+from kdash.probe.text import clean, plural
 from kdash.ui.presenter.context import Context, ago, count, latency
 from kdash.ui.spans import Line, Span, pad, width_of
 
@@ -71,7 +71,7 @@ def _freshness(snapshot: Snapshot, now: float) -> str:
     """
     for informer in snapshot.informers:
         if informer.silence == "reopened" and now - informer.silence_at < _QUIET_S:
-            return f"stalled {duration(informer.silent_s)}, reopened"
+            return f"stalled {ago(informer.silent_s, 0.0)}, reopened"
     age = ago(now, snapshot.last_event_at)
     live = snapshot.state.word in ("LIVE", "SUSPECT")
     if not live or snapshot.last_event_at is None or now - snapshot.last_event_at < _QUIET_S:

@@ -58,6 +58,23 @@ def _who(handler: HandlerView) -> str:
     return f"handler {handler.name} of {handler.informer}"
 
 
+def hangs(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """A call does not return."""
+    for handler in picture.handlers:
+        running = handler.running
+        if not handler.hung_s or running is None or handler.by_design:
+            continue
+        own = [frame for frame in running.stack if frame.own] or list(running.stack)
+        at = f", at {own[-1].file}:{own[-1].line} in {own[-1].function}: {own[-1].text}" if own else ""
+        does = f"; {running.doing}" if running.doing else ""
+        yield AdviceView(
+            "hangs", PROBLEM, _who(handler), "a call of the handler does not return",
+            f"{running.callback} {running.key} has run for {duration(handler.hung_s)}{at}{does}; "
+            f"{plural(handler.pending, 'notification')} wait behind it",
+            "give what it waits for a time limit, or end its loop; until it returns the handler gets nothing else",
+        )
+
+
 def never_drains(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
     """More comes in than the handler can do."""
     for handler in picture.handlers:
@@ -69,7 +86,7 @@ def never_drains(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
             f"{handler.growth_per_s:+.1f}/s"
         )
         yield AdviceView(
-            "never-drains", PROBLEM, _who(handler), "the handler never catches up: its backlog grows", figures,
+            "never-drains", PROBLEM, _who(handler), "the handler does not keep up: its backlog grows", figures,
             "stop its exceptions first: it is not busy, it pauses after each"
             if _raises(handler, picture, limits) and handler.busy < limits.busy
             else _relief(handler),
@@ -79,7 +96,7 @@ def never_drains(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
 def slow_calls(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
     """It keeps up, but each slow call delays all that waits behind it."""
     for handler in picture.handlers:
-        if not handler.slow or picture.gate.held or _never_drains(handler, picture, limits):
+        if not handler.slow or handler.hung_s or picture.gate.held or _never_drains(handler, picture, limits):
             continue
         whole = handler.end_to_end_minute
         if handler.busy < limits.busy and whole.p99_s < limits.late_s:
@@ -94,6 +111,8 @@ def slow_calls(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
 
 
 def _never_drains(handler: HandlerView, picture: Snapshot, limits: Limits) -> bool:
+    if handler.hung_s:
+        return False
     return handler.pending >= limits.pending and not picture.gate.held and _grows(handler, limits.growing_s)
 
 
@@ -304,6 +323,6 @@ def matches_nothing(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
 
 
 _RULES: tuple[Callable[[Snapshot, Limits], Iterator[AdviceView]], ...] = (
-    never_drains, slow_calls, raises, resync_longer_than_period, never_syncs, tombstones, lost_versions, relist_loop,
-    cut_watches, backlog_memory, no_bookmarks, period_changed, matches_nothing,
+    hangs, never_drains, slow_calls, raises, resync_longer_than_period, never_syncs, tombstones, lost_versions,
+    relist_loop, cut_watches, backlog_memory, no_bookmarks, period_changed, matches_nothing,
 )  # fmt: skip

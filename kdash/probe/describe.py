@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kdash.informer.tap import Record
-from kdash.probe.handlers import CALLBACK_NAMES
+from kdash.probe.handlers import CALLBACK_NAMES, HandlerState
 from kdash.probe.informers import is_ordered
 from kdash.probe.text import clean, duration, plural, shorten
 
-__all__ = ["Line", "describe", "describe_slow_call", "describe_wave"]
+__all__ = ["Line", "describe", "describe_hang", "describe_slow_call", "describe_wave"]
 
 
 class Line(NamedTuple):
@@ -54,6 +54,16 @@ def describe_slow_call(record: Record, limit_s: float) -> Line:
     took = f"{duration(record[14])} (limit {duration(limit_s)})  pending {record[16]}"
     callback = CALLBACK_NAMES.get(record[6], record[6])
     return Line("HANDLER", took, f"{clean(record[5])} {callback}", record[7])
+
+
+def describe_hang(state: HandlerState, now: float) -> Line:
+    """A call that does not return."""
+    _, stack, _ = state.stuck.now(state.running_since or now)
+    callback = CALLBACK_NAMES.get(state.running_kind, state.running_kind)
+    own = [frame for frame in stack if frame.own] or stack
+    at = f" at {own[-1].file}:{own[-1].line}: {own[-1].text}" if own else ""
+    words = f"hangs: it has not returned for {duration(state.running_s(now))}{at}"
+    return Line("ERROR", words, f"{clean(state.name)} {callback}", state.running)
 
 
 def describe_failed_call(record: Record) -> Line:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 __all__ = [
     "AdviceView", "BucketView", "CallbackView", "ChangeView", "GateView", "HandlerPass", "HotLine", "LatencyView",
-    "RunningView", "SlowCall", "StackFrame", "StageMark", "VersionView",
+    "RunningView", "SlowCall", "StackFrame", "StageMark", "TrendView", "VersionView",
 ]  # fmt: skip
 
 
@@ -87,6 +87,20 @@ class RunningView:
     """The newest sample, outermost frame first."""
     doing: str = ""
     """As in `HotLine`, of this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrendView:
+    """What becomes of a handler's backlog."""
+
+    word: str = "early"
+    """`early` (nothing can be said yet), `held` (by kdash), `keeps-up`, `steady`, `grows` or `shrinks`."""
+    over_s: int = 0
+    """The seconds that it rests on."""
+    per_s: float = 0.0
+    """By how much the backlog grows."""
+    most: int = 0
+    """The largest backlog in that time."""
 
 
 @dataclass(frozen=True, slots=True)

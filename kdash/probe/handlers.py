@@ -9,6 +9,7 @@ from operator import itemgetter
 from kdash.informer.tap import Record
 from kdash.probe.latency import Latency, buckets_of
 from kdash.probe.minute import MinuteLatency, histogram
+from kdash.probe.outlook import Outlook
 from kdash.probe.rates import KEPT_S, PerSecond
 from kdash.probe.snapshot import CallbackView, HandlerView, LatencyView, RunningView
 from kdash.probe.stuck import CALLBACK_NAMES, StuckCalls
@@ -24,6 +25,9 @@ _WAIT, _RUN, _ERROR = itemgetter(13), itemgetter(14), itemgetter(15)
 _RECENT_S = 10
 _KIND = itemgetter(6)
 _ARRIVALS_MAX = 2048
+HANGS_S = 10.0
+"""From which age a call that runs is called a hang, if that is far past its limit too."""
+_HANGS_LIMITS = 20
 
 BUSY = 0.5
 """From which share of its time in calls on a handler is worth a look, however short they are."""
@@ -65,6 +69,8 @@ class HandlerState:
         self.served = PerSecond()
         self._arrivals: deque[tuple[int, float]] = deque()  # (how many had come, when): a batch an entry
         self._came = 0
+        self.outlook = Outlook()
+        self.hang_told = 0
 
     @property
     def calls(self) -> int:
@@ -154,7 +160,14 @@ class HandlerState:
         if seq > self.pending_seq:
             self.pending_seq, self.pending = seq, backlog
 
-    def end_second(self) -> None:
+    def hung_s(self, now: float, slow_limit_s: float) -> float:
+        """Age of the present call if it hangs, else 0."""
+        limit_s = slow_limit_s if self.slow_limit_s is None else self.slow_limit_s
+        running_s = self.running_s(now)
+        return running_s if running_s >= max(HANGS_S, _HANGS_LIMITS * limit_s) else 0.0
+
+    def end_second(self, held: bool) -> None:
+        self.outlook.end_second(self.pending, held)
         self.run.end_second()
         self.wait.end_second()
         for latency in (*self.runs.values(), *self.waits.values()):
@@ -204,7 +217,7 @@ class HandlerState:
             oldest_pending_at=self.oldest_pending_at(),
             arrival_rate=self.arrived.rate(now, _RECENT_S),
             service_rate=self.served.rate(now, _RECENT_S),
-            drains=self._drains(growth, drains),
+            drains=self._drains(),
             running=self._running(),
             hot_lines=self.stuck.hot_lines(now),
             slowest=self.stuck.slowest(),
@@ -214,6 +227,8 @@ class HandlerState:
             last_error_key=self.stuck.error_key,
             initial_errors=self.stuck.initial_errors,
             tombstone_errors=self.stuck.tombstone_errors,
+            trend=self.outlook.view,
+            hung_s=self.hung_s(now, slow_limit_s),
         )
 
     def _callbacks(self) -> tuple[CallbackView, ...]:
@@ -231,12 +246,13 @@ class HandlerState:
         key = clean(self.running)
         return RunningView(key, callback, self.running_since, self.running_wait_s, samples, stack, doing)
 
-    def _drains(self, growth: float, drains_in_s: float | None) -> str:
-        if self.pending <= 0:
+    def _drains(self) -> str:
+        trend = self.outlook.view
+        if self.pending <= 0 or trend.word not in ("grows", "shrinks"):
             return ""
-        if drains_in_s is not None:
-            return f"drains in {duration(drains_in_s)}"
-        return "never drains at this rate" if growth > 0 or self.pending > 1 else ""
+        if trend.word == "grows":
+            return "never drains at this rate"
+        return f"drains in {duration(self.pending / -trend.per_s)}" if trend.per_s < 0 else ""
 
     def _growth(self) -> tuple[float, float | None]:
         history = list(self.pending_history)[-_RECENT_S:]
@@ -367,6 +383,16 @@ class HandlerTopic:
         if state is not None:
             state.synced, state.initial_total = True, record[6]
 
-    def end_second(self) -> None:
+    def new_hangs(self, now: float) -> list[HandlerState]:
+        """Those whose call has turned out to hang; each call is told once."""
+        found = []
         for state in self.handlers.values():
-            state.end_second()
+            if state.hang_told != state.running_seq and state.hung_s(now, self.slow_limit_s):
+                state.hang_told = state.running_seq
+                found.append(state)
+        return found
+
+    def end_second(self, held: bool = False) -> None:
+        """A second is over; `held`: kdash holds the pipeline."""
+        for state in self.handlers.values():
+            state.end_second(held)

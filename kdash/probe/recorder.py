@@ -21,6 +21,7 @@ from typing import Any
 from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.tap import Record
 from kdash.probe.api import ApiTopic
+from kdash.probe.describe import describe_hang
 from kdash.probe.events import EventLog
 from kdash.probe.gate import GateTopic
 from kdash.probe.handlers import HandlerTopic
@@ -245,11 +246,15 @@ class Recorder:
             now = self._tell("k")
             second = int(now)
             for _ in range(min(second - self._second, KEPT_S)):
-                self.handlers.end_second()
+                self.handlers.end_second(self.gate.held)
                 self.queues.waits.end_second()
                 self.paths.end_second()
             self._second = second
             self.objects.expire(now)
+            for state in self.handlers.new_hangs(now):
+                line = describe_hang(state, now)
+                self.events.append(now, line.category, line.detail, verb=line.verb, key=line.key,
+                                   informer=state.informer)  # fmt: skip
 
     def _take(self, by_kind: dict[str, list[Record]], calm: bool) -> None:
         hot = {kind: by_kind.pop(kind, []) for kind in _HOT}

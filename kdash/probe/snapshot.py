@@ -23,6 +23,7 @@ from kdash.probe.handler_views import (
     SlowCall,
     StackFrame,
     StageMark,
+    TrendView,
     VersionView,
 )
 
@@ -53,6 +54,7 @@ __all__ = [
     "StackFrame",
     "StageMark",
     "StateView",
+    "TrendView",
     "VersionView",
 ]
 
@@ -279,7 +281,7 @@ class HandlerView:
     service_rate: float = 0.0
     """Calls per second that end, over the last ten seconds."""
     drains: str = ""
-    """`drains in 12s`, `never drains at this rate`, "" when nothing waits."""
+    """`drains in 12s`, `never drains at this rate`, "" when nothing waits or neither is so over 30 s and more."""
     running: RunningView | None = None
     hot_lines: tuple[HotLine, ...] = ()
     """Where slow calls spent the last minute, most samples first."""
@@ -295,6 +297,9 @@ class HandlerView:
     """Initial adds that raised: the handler never counts as synced."""
     tombstone_errors: int = 0
     """Deletions with a tombstone that raised."""
+    trend: TrendView = field(default_factory=TrendView)
+    hung_s: float = 0.0
+    """Age of a call that does not return (`running` tells which); 0: none hangs."""
 
 
 @dataclass(frozen=True, slots=True)

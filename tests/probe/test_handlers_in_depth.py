@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from kdash.probe.advice import advise
+from kdash.ui.glyphs import UNICODE
+from kdash.ui.presenter.context import Context
+from kdash.ui.presenter.handlers import handlers_lines, outlook
+from kdash.ui.presenter.pipeline import pipeline_lines
 from tests.probe.records import Tape
+
+
+def text_of(row: Any) -> str:
+    return "".join(text for text, _ in row)
+
 
 OWN = ("app.py", 12, "resize", "time.sleep(1)", True)
 LIBRARY = ("lib/socket.py", 300, "recv", "return self._sock.recv()", False)
@@ -60,10 +69,11 @@ def test_rates_ages_and_the_end_of_the_backlog() -> None:
     tape = taped()
     tape.clock.advance(0.5)
     began = tape.clock.monotonic()
-    for second in range(10):
+    for second in range(40):
         distribute(tape, 5)
         tape.call("mine", run_s=0.5, backlog=4 * (second + 1))
         tape.pass_time(1)
+        assert handler(tape).drains == ("" if second < 30 else "never drains at this rate")
     picture = handler(tape)
     assert picture.arrival_rate == 5.0 and picture.service_rate == 1.0
     assert picture.growth_per_s > 0
@@ -228,3 +238,66 @@ def test_samples_of_an_older_recording_without_looks_are_never_called_waiting() 
     tape.clock.advance(0.2)
     sample(tape, OWN, elapsed_s=0.2, cpu_s=0.0)
     assert handler(tape).hot_lines[0].doing == "not computing; cannot be told which"
+
+
+def test_a_call_that_never_returns_is_called_a_hang_everywhere() -> None:
+    tape = taped()
+    tape.call("mine", run_s=0.0001)
+    tape.emit("handler.start", listener="mine", kind="update", key="default/web")
+    tape.clock.advance(0.2)
+    look(tape, window_s=0.2, callee="self._sock.recv")
+    sample(tape, OTHER, OWN, LIBRARY, elapsed_s=0.2)
+    tape.pass_time(9)
+    assert handler(tape).hung_s == 0.0
+    for _ in range(40):
+        distribute(tape, 5)
+        tape.pass_time(1)
+    picture = tape.snapshot()
+    assert 49 <= picture.handlers[0].hung_s <= 50
+    (advice,) = [each for each in advise(picture) if each.subject == "handler mine of pods"]
+    assert advice.rule == "hangs"
+    assert "OnUpdate default/web has run for 49s, at app.py:12 in resize: time.sleep(1)" in advice.figures
+    lines = [text for text in tape.texts() if "hangs" in text]
+    assert len(lines) == 1 and lines[0].startswith("ERROR mine OnUpdate")
+    assert "default/web" in lines[0] and "app.py:12" in lines[0] and "has not returned for 10s" in lines[0]
+    context = Context(picture, UNICODE, 120, 8)
+    pane, pipeline = ("\n".join(map(text_of, rows)) for rows in (handlers_lines(context), pipeline_lines(context)))
+    assert "mine hangs: OnUpdate default/web has not returned for 49s at app.py:12" in pane and ">49s" in pane
+    assert "HANG" in pipeline and ">49s" in pipeline and "keeps up" not in pane
+    tape.call("mine", run_s=50.0)
+    assert handler(tape).hung_s == 0.0
+
+
+def said(tape: Tape) -> str:
+    return outlook(handler(tape))[0]
+
+
+def test_one_sentence_a_handler_over_half_a_minute_which_does_not_flip() -> None:
+    tape = taped()
+    for second in range(120):
+        tape.call("mine", backlog=200 + (second % 2) * 5)
+        tape.pass_time(1)
+        if second < 29:
+            assert "too early" in outlook(handler(tape))[1] and "never" not in said(tape)
+        elif second > 31:
+            assert said(tape).startswith("has a steady backlog")
+    for second in range(60):
+        tape.call("mine", backlog=200 + 10 * second)
+        tape.pass_time(1)
+    assert said(tape) == "falls behind: +10.0/s over 60s, 790 waiting; never drains at this rate"
+
+
+def test_a_backlog_of_one_keeps_up_and_nothing_is_said_of_what_kdash_holds() -> None:
+    tape = taped()
+    for _ in range(60):
+        tape.call("mine", backlog=1)
+        tape.pass_time(1)
+    assert said(tape) == "keeps up: at most 1 waiting over 59s" and handler(tape).drains == ""
+    tape.emit("gate", what="hold", stage="all", name="")
+    for _ in range(60):
+        distribute(tape, 10)
+        tape.pass_time(1)
+    assert said(tape) == "is held by kdash: 601 waiting" and handler(tape).drains == ""
+    tape.emit("gate", what="release", stage="all", name="")
+    tape.pass_time(1)
+    assert "too early" in outlook(handler(tape))[1]

@@ -31,6 +31,7 @@ from kdash.probe.snapshot import (
     Snapshot,
     StageMark,
     StateView,
+    TrendView,
     VersionView,
 )
 from kdash.probe.text import clean
@@ -62,7 +63,8 @@ def handler(name: str, **figures: Any) -> HandlerView:
 
 SLOW = handler(
     "slow", calls=1002, updates=957, syncs=0, p50_s=0.22, p95_s=0.64, p99_s=0.812, max_s=1.2, pending=118, busy=0.97,
-    growth_per_s=0.5, slow=True, worst="default/web-7f9c-q8k OnUpdate 1.2s", p99_history=history(0.8),
+    growth_per_s=0.5, trend=TrendView("grows", 60, 0.5, 118), slow=True,
+    worst="default/web-7f9c-q8k OnUpdate 1.2s", p99_history=history(0.8),
     pending_history=tuple(range(59, 119)), wait_p99_s=53.0, drains="never drains at this rate",
     buckets=(BucketView(0.1, 4, 14), BucketView(1.0, 250, 955), BucketView(float("inf"), 10, 33)),
 )
@@ -131,6 +133,7 @@ RULE = ("forbidden: the server does not allow you to list pods in all namespaces
 FAILING = replace(
     LIVE, handlers=(HANDLERS[0], replace(
         SLOW, name="mine", code="shop.handlers:Mine", slow=False, errors=1, pending=3, growth_per_s=-1, drains_in_s=2.5,
+        trend=TrendView("keeps-up", 60, 0.0, 3),
         last_error="PANIC 1: KeyError: 'app'; skipped default/web-7f9c-q8k, resumes in 1s"), HANDLERS[2]),
 )
 MANY = replace(LIVE, handlers=tuple(handler(f"handler-{number}", calls=1_234_567, adds=123_456, updates=9_876_543,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kdash.probe.events import EventLog
-from kdash.probe.snapshot import FaultView, StateView
+from kdash.probe.snapshot import FaultView, StateView, TrendView
 from kdash.ui.glyphs import ASCII, UNICODE
 from kdash.ui.layout import lay_out
 from kdash.ui.presenter.api import api_lines, api_title, short_path
@@ -116,12 +116,12 @@ def test_no_figure_of_a_handler_is_ever_cut(width: int) -> None:
 
 
 def test_a_backlog_that_grows_never_drains() -> None:
-    assert "slow backlog grows 0.5/s, never drains at this rate" in text_of(handlers_lines(context()))
+    assert "slow falls behind: +0.5/s over 60s, 118 waiting" in text_of(handlers_lines(context()))
 
 
 def test_a_backlog_that_shrinks_says_when_it_is_gone() -> None:
-    shrinking = replace(LIVE, handlers=(replace(SLOW, growth_per_s=-2.0, drains_in_s=59.0),))
-    assert "drains in 59s" in text_of(handlers_lines(Context(shrinking, UNICODE, 57, 7)))
+    shrinking = replace(LIVE, handlers=(replace(SLOW, trend=TrendView("shrinks", 60, -2.0, 200)),))
+    assert "catches up in about 1m" in text_of(handlers_lines(Context(shrinking, UNICODE, 57, 7)))
 
 
 def test_an_error_of_a_handler_comes_before_everything_else() -> None:

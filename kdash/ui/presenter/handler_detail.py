@@ -18,7 +18,9 @@ def chosen_handler(context: Context) -> HandlerView:
     """The selected handler; the one that is worst off when none is selected."""
     handlers = context.snapshot.handlers
     found = [handler for handler in handlers if handler.name == context.selected_handler]
-    return found[0] if found else max(handlers, key=lambda each: (bool(each.last_error), each.pending, each.p99_s))
+    if found:
+        return found[0]
+    return max(handlers, key=lambda each: (each.hung_s, bool(each.last_error), each.pending, each.p99_s))
 
 
 def detail_lines(context: Context) -> list[Line]:
@@ -61,8 +63,7 @@ def _flow(context: Context, handler: HandlerView) -> list[Line]:
     text = (f"in {handler.arrival_rate:.1f}/s, done {handler.service_rate:.1f}/s, "
             f"{count(handler.pending)} pending{oldest}")
     out = [line((text, ""), (cpu, "dim"))]
-    if handler.pending:
-        out.append(line((outlook(handler)[0], "warn")))
+    out.append(line((outlook(handler)[0], "bad" if handler.hung_s else "warn" if handler.pending else "dim")))
     return out
 
 

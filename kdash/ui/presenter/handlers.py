@@ -38,7 +38,7 @@ def handlers_lines(context: Context) -> list[Line]:
         out.append(layout.row(handler, name, selected == clean(handler.name)))
     if len(handlers) > len(shown):
         out.append(line((f"{len(handlers) - len(shown)} more: press 5 twice", "dim")))
-    slowest = max(handlers, key=lambda handler: (bool(handler.last_error), handler.pending, handler.p99_s))
+    slowest = max(handlers, key=lambda each: (each.hung_s, bool(each.last_error), each.pending, each.p99_s))
     return [*out, *_history(context, slowest, context.height - len(out))][: context.height]
 
 
@@ -74,11 +74,12 @@ class _Columns:
         return self._cells("name", titles, "dim", "dim")
 
     def row(self, handler: HandlerView, name: str, selected: bool) -> Line:
-        mark = "ERR" if handler.last_error else "SLOW" if handler.slow else ""
+        mark = "HANG" if handler.hung_s else "ERR" if handler.last_error else "SLOW" if handler.slow else ""
+        hung = f">{duration(handler.hung_s)}" if handler.hung_s else ""
         values = (
             count(handler.calls), _seen(handler), self._time(handler.p50_s, handler.calls),
-            self._time(handler.p95_s, handler.calls), self._time(handler.p99_s, handler.calls),
-            self._time(handler.max_s, handler.calls), self._time(handler.wait_p99_s, handler.calls),
+            self._time(handler.p95_s, handler.calls), hung or self._time(handler.p99_s, handler.calls),
+            hung or self._time(handler.max_s, handler.calls), self._time(handler.wait_p99_s, handler.calls),
             _pending(handler), f"{min(handler.busy, 1):.0%}", mark,
         )
         held_up = "warn" if handler.slow or handler.pending else ""
@@ -96,7 +97,7 @@ class _Columns:
             (calls, dim, 5, True, True), (counts, dim, self.seen, True, self.counts),
             (p50, dim, self.run, True, True), (p95, dim, 6, True, self.p95), (p99, style, self.run, True, True),
             (top, dim, 6, True, self.p95), (wait, dim, 7, True, self.wait), (pending, style, self.pending, True, True),
-            (busy, dim, 4, True, self.busy), (mark, "bad" if mark == "ERR" else "warn", 4, False, True),
+            (busy, dim, 4, True, self.busy), (mark, "bad" if mark in ("ERR", "HANG") else "warn", 4, False, True),
         ]
         return columns([(text, look, width, right) for text, look, width, right, shown in cells if shown])
 
@@ -108,14 +109,13 @@ def _history(context: Context, handler: HandlerView, room: int) -> list[Line]:
     said: list[Line] = []
     if handler.last_error:
         said.append(line((f"{name} raised {count(handler.errors)}: {clean(handler.last_error)}", "bad")))
-    if handler.pending:
-        said.append(line((first_that_fits([f"{name} {text}" for text in outlook(handler)], width), "warn")))
+    sentences = [f"{name} {text}" for text in outlook(handler)]
+    look = "bad" if handler.hung_s else "warn" if handler.pending else "dim"
+    said.append(line((first_that_fits(sentences, width), look)))
     spark = sparkline(handler.p99_history, spark_width, glyphs.blocks)
     word = "  SLOW, over limit" if handler.slow and width >= 70 else ""
     said.append(line((f"{name} p99 ", "dim"), (spark, "spark"), (f" {latency(handler.p99_s, handler.calls)}", ""),
                      (word, "warn")))
-    if not handler.pending:
-        said.append(line(("no backlog: every handler keeps up", "dim")))
     if handler.worst:
         at = ""
         if handler.worst_at is not None:
@@ -144,14 +144,34 @@ def _buckets(handler: HandlerView) -> str:
 
 
 def outlook(handler: HandlerView) -> tuple[str, ...]:
-    """What becomes of the backlog, in several lengths, longest first."""
-    busy = f"{min(handler.busy, 1):.0%} busy"
-    if handler.growth_per_s > 0.05:
-        grows = f"grows {handler.growth_per_s:.1f}/s"
-        return (f"{busy}: backlog {grows}, never drains at this rate", f"backlog {grows}, never drains at this rate",
-                f"{grows}, never drains", f"{grows}")
-    if handler.drains_in_s is not None:
-        drains = f"drains in {duration(handler.drains_in_s)}"
-        return (f"{busy}: backlog {drains} at this rate", f"backlog {drains}", drains)
-    return (f"{busy}: backlog +{count(handler.pending)} steady, never drains at this rate",
-            f"+{count(handler.pending)} steady: never drains", "never drains")
+    """One sentence on the handler and what it rests on, in several lengths, longest first."""
+    trend, waits = handler.trend, f"{count(handler.pending)} waiting"
+    if handler.hung_s:
+        running, age = handler.running, duration(handler.hung_s)
+        what = f"{clean(running.callback)} {clean(running.key)}" if running is not None else "a call"
+        own = [] if running is None else [frame for frame in running.stack if frame.own] or list(running.stack)
+        at = f" at {clean(own[-1].file)}:{own[-1].line}" if own else ""
+        return (f"hangs: {what} has not returned for {age}{at}; {waits}", f"hangs for {age}: {what}{at}",
+                f"hangs for {age}{at}", f"hangs for {age}")
+    over = f"over {trend.over_s}s"
+    if trend.word == "held":
+        return (f"is held by kdash: {waits}", f"held: {waits}")
+    if trend.word == "early":
+        if not handler.pending:
+            return ("has nothing waiting",)
+        return (f"has {waits}; whether it catches up shows after 30s", f"has {waits}, too early to tell",
+                f"has {waits}")
+    if trend.word == "keeps-up":
+        return (f"keeps up: at most {count(trend.most)} waiting {over}", "keeps up")
+    if trend.word == "grows":
+        grows = f"falls behind: {trend.per_s:+.1f}/s {over}"
+        return (f"{grows}, {waits}; never drains at this rate", f"{grows}, {waits}", grows)
+    if trend.word == "shrinks" and handler.pending:
+        left = f"catches up in about {_about(handler.pending / -trend.per_s)}" if trend.per_s < 0 else "catches up"
+        return (f"{left}: {trend.per_s:+.1f}/s {over}, {waits}", f"{left}, {waits}", left)
+    return (f"has a steady backlog: {waits}, no more and no less {over}", f"steady backlog: {waits}")
+
+
+def _about(seconds: float) -> str:
+    """Coarse: a forecast has no digits to lose."""
+    return duration(math.ceil(seconds / 60) * 60 if seconds > 60 else math.ceil(seconds / 10) * 10)

@@ -16,6 +16,8 @@ _STATES = {"watching": "streaming", "listing": "LIST", "watch-listing": "watch-l
 
 
 def _handler_state(handler: HandlerView) -> tuple[str, str]:
+    if handler.hung_s:
+        return "HANG", "bad"
     if handler.last_error:
         return "ERR", "bad"
     if handler.slow:
@@ -220,7 +222,7 @@ def _handlers(context: Context, width: int) -> tuple[str, list[list[Span]]]:
             out.append([(f"{mark}{glyphs.line} {len(handlers) - 3} more", "dim")])
             break
         state, style = _handler_state(handler)
-        p99 = latency(handler.p99_s, handler.calls)
+        p99 = f">{duration(handler.hung_s)}" if handler.hung_s else latency(handler.p99_s, handler.calls)
         row: list[Span] = [(f"{mark}{glyphs.line} ", "stage"), (pad(names[index], name_width), "bold"),
                            (f"{_pending(handler):>6} {p99:>6} ", ""), (f"{state:<5}", style)]
         if gauge >= 10 and most:

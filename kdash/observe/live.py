@@ -1,7 +1,7 @@
 """A live observation: client, informers, handlers and recorder put together.
 
 Contract: the `Observation` of `door`. `start` returns at once: connecting, discovery and the heavy imports
-happen on the thread `kdash-connect`, which tries again with growing pauses until it works, the observation
+happen on the session's thread (see `session`), which tries again with growing pauses until it works, the observation
 stops or the configuration proves wrong. The thread `kdash-probe` takes the tap's records 20 times a second.
 Failures are states, never exceptions; what the caches hold stays visible meanwhile. Orders are in `orders`.
 """
@@ -11,14 +11,13 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.patience import STALL_AFTER_S, SYNC_PATIENCE_S
 from kdash.informer.tap import RingTap, Tap
-from kdash.observe.failures import is_final, state_of_failure
 from kdash.observe.handlers import HandlerSpec, default_handlers, make_handler
 from kdash.observe.microscope import Microscope
 from kdash.observe.order_door import OrderDoor
@@ -26,7 +25,9 @@ from kdash.observe.orders import Orders
 from kdash.observe.recording import Recordings
 from kdash.observe.redact import redacted
 from kdash.observe.scope import Contexts, Scoping, selecting, target_of
+from kdash.observe.session import Session
 from kdash.observe.summary import summary_of
+from kdash.observe.versions import VersionFeed
 from kdash.observe.watched_handler import WatchedHandler
 from kdash.probe.build import Source, build
 from kdash.probe.events import EventLog
@@ -88,23 +89,18 @@ class LiveObservation(OrderDoor):
     ) -> None:
         self.is_demo = demo is not None
         self.demo = demo
-        self.wanted = wanted
         self.recorder = Recorder(clock or SystemClock(), slow_limit_s=wanted.slow_limit_s)
         self.tap = RingTap(clock=self.recorder.clock)
         self.stopping = threading.Event()
-        self.client: ClusterClient | None = None
-        self.factory: SharedInformerFactory | None = None
         self.handlers: list[HandlerSpec] = list(wanted.handlers)
         self._connect = connect
         self._name = name
         self._banner = banner
-        self._connection: StateView | None = StateView("STARTING", "connecting…")
-        self._lock = threading.Lock()  # guards factory and client while they are set, replaced or stopped
-        self._infos: list[ResourceInfo] = []
+        self._draining = threading.Lock()  # held while records are taken
         self._summaries: dict[ObjectRef, tuple[str, str]] = {}
         self._threads: list[threading.Thread] = []
         self._rng = random.Random(wanted.seed)
-        self._attempt = threading.Event()  # set: the present attempt to connect is given up
+        self.session = Session(self, wanted, self.recorder.clock, self._rng)
         self.orders = Orders(self)
         self.scoping = Scoping(self, contexts)
         self.microscope = Microscope(self)
@@ -121,27 +117,33 @@ class LiveObservation(OrderDoor):
     def events(self) -> EventLog:
         return self.recorder.events
 
+    @property
+    def wanted(self) -> Wanted:
+        """What is observed."""
+        return self.session.wanted
+
+    @property
+    def client(self) -> ClusterClient | None:
+        """None before the connection stands."""
+        return self.session.client
+
     def now(self) -> float:
         return self.recorder.clock.monotonic()
 
     @property
     def failure(self) -> StateView | None:
         """Why connecting was given up for good; None when it was not."""
-        state = self._connection
+        state = self.session.state
         return state if state is not None and state.word == "STOPPED" and state.exit_code else None
 
     def start(self) -> None:
-        for name, work in (("kdash-probe", self._drain), ("kdash-connect", self._connect_until_it_works)):
-            thread = threading.Thread(target=work, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        self.in_background(self._drain, "kdash-probe")
+        self._threads.append(self.session.start())
 
     def stop(self, timeout_s: float = 1.0) -> None:
         until = self.now() + timeout_s
         self.stopping.set()
-        self._attempt.set()
-        with self._lock:
-            client, factory = self.client, self.factory
+        client, factory = self.session.stop()
         if client is not None:
             client.close()
         if factory is not None:
@@ -170,7 +172,7 @@ class LiveObservation(OrderDoor):
 
     def source(self) -> Source:
         """What the tap does not tell."""
-        connection = self._connection
+        connection = self.session.state
         if connection is None and self.stopping.is_set():
             connection = StateView("STOPPED", "stopped")
         return Source(self._name, self.is_demo, self._banner, connection, self._queue_head(), self._behind())
@@ -225,7 +227,7 @@ class LiveObservation(OrderDoor):
 
     def informers(self) -> dict[str, SharedIndexInformer]:
         """The running informers by name; empty before the connection stands."""
-        factory = self.factory
+        factory = self.session.factory
         return {} if factory is None else factory.informers()
 
     def register_handler(self, informer: SharedIndexInformer, spec: HandlerSpec) -> None:
@@ -245,52 +247,36 @@ class LiveObservation(OrderDoor):
         thread.start()
         return thread
 
-    def restart(self, engine: str) -> None:
-        """Stop the informers and start new ones with another queue; the caches are fetched anew."""
-        if self._end_informers():
-            self.wanted = replace(self.wanted, queue=engine)
-            self._observe()
+    # what the session asks (see `session.Builder`) --------------------------------------------------------
 
-    def observe_instead(self, wanted: Wanted, infos: list[ResourceInfo]) -> None:
-        """Stop the informers and start those of other resources, another namespace or selector."""
-        if self._end_informers():
-            self.wanted, kept = wanted, {info.name for info in infos}
-            self._forget(name for name in [info.name for info in self._infos] if name not in kept)
-            self._infos = infos
-            self._observe()
+    def connect(self) -> ClusterClient:
+        """A client of the server that is wanted now."""
+        client = self._connect(self.tap)
+        self._name = self._name or client.context or client.server
+        self.tell(f"connected to {'the demo API server' if self.is_demo else self._name}", "APP")
+        return client
 
-    def connect_instead(self, connect: Connector, wanted: Wanted, name: str) -> None:
-        """Leave this server for another one."""
-        self._attempt.set()
-        self._end_informers()
-        with self._lock:
-            client, self.client = self.client, None
-            self._attempt = threading.Event()
-        if client is not None:
-            client.close()
+    def ended(self, gone: list[ResourceInfo]) -> None:
+        """Take the last records of informers that have ended; those that do not come back are forgotten."""
+        self._drain_once()
+        self.microscope.versions = VersionFeed()  # what a thread that is late still brings belongs to nobody
+        for info in gone:
+            self.recorder.forget(info.name)
+        self._summaries.clear()
+
+    def leave(self) -> None:
+        """Another server comes."""
         if self.demo is not None:
             self.demo.stop()
         self.demo, self.is_demo, self._banner = None, False, ""
-        self._connect, self.wanted, self._name = connect, wanted, name
-        self._connection = StateView("STARTING", "connecting…")
-        self._forget([info.name for info in self._infos])
-        self._infos = []
-        self._connect_until_it_works()
 
-    def _end_informers(self) -> bool:
-        with self._lock:
-            factory, self.factory = self.factory, None
-        if factory is None or self.stopping.is_set():
-            return False
-        factory.shutdown(timeout=2.0)
-        return True
+    def go_to(self, connect: Connector, name: str) -> None:
+        """Connect in another way from now on; on the session's thread."""
+        self._connect, self._name = connect, name
 
-    def _forget(self, informers: Iterable[str]) -> None:
-        """Once the records of informers that have ended are taken: as if they had never been."""
-        self.stopping.wait(4 * _DRAIN_S)
-        for name in informers:
-            self.recorder.forget(name)
-        self._summaries.clear()
+    def tell(self, text: str, category: str, fold: bool = False) -> None:
+        """A line for the event log."""
+        self.recorder.note(text, category, fold=fold)
 
     # threads ---------------------------------------------------------------------------------------------
 
@@ -302,6 +288,10 @@ class LiveObservation(OrderDoor):
 
     def _drain_once(self) -> None:
         """Take what the tap holds; a step that fails costs only itself."""
+        with self._draining:
+            self._take()
+
+    def _take(self) -> None:
         recorder, tap, microscope = self.recorder, self.tap, self.microscope
         versions = microscope.versions.take()  # before the records: then theirs are among them
         records = tap.drain()
@@ -313,52 +303,10 @@ class LiveObservation(OrderDoor):
         recorder.guarded(recorder.tick)
         recorder.guarded(microscope.sample, what="handler samples")
 
-    def _connect_until_it_works(self) -> None:
-        attempt, given_up = 0, self._attempt
-        while not given_up.is_set() and not self.stopping.is_set():
-            try:
-                self._connect_once(given_up)
-                return
-            except Exception as error:
-                if given_up.is_set():
-                    return
-                attempt += 1
-                final = is_final(error)
-                pause_s = min(30.0, 0.8 * 2 ** (attempt - 1)) * self._rng.uniform(1.0, 1.5)
-                resource = ",".join(self.wanted.resources)
-                state = state_of_failure(
-                    error, resource, self.now(), None if final else self.now() + pause_s, attempt
-                )
-                self._connection = state
-                self.recorder.note(state.detail, "ERROR", fold=True)
-                if final or given_up.wait(pause_s):
-                    return
-
-    def _connect_once(self, given_up: threading.Event) -> None:
-        client = self._connect(self.tap)
-        with self._lock:
-            if self.stopping.is_set() or given_up.is_set():
-                client.close()
-                return
-            self.client = client
-        self._name = self._name or client.context or client.server
-        infos: list[ResourceInfo] = []
-        for name in self.wanted.resources:
-            for info in client.resolve_all(name):
-                if info not in infos:
-                    infos.append(info)
-        if given_up.is_set():
-            return
-        self._infos = infos
-        self.recorder.note(f"connected to {'the demo API server' if self.is_demo else self._name}")
-        self._observe()
-
-    def _observe(self) -> None:
-        """Make the informers and start them."""
+    def build(self, client: ClusterClient, wanted: Wanted, infos: list[ResourceInfo]) -> SharedInformerFactory:
+        """Make the informers and their handlers."""
         from kdash.informer.factory import SharedInformerFactory
 
-        client, wanted = self.client, self.wanted
-        assert client is not None
         namespace = "" if wanted.all_namespaces else client.namespace
         if wanted.namespace is not None and not wanted.all_namespaces:
             namespace = wanted.namespace
@@ -368,18 +316,13 @@ class LiveObservation(OrderDoor):
             tap=self.tap, clock=self.recorder.clock, versions=self.microscope.versions.put,
             transform=wanted.transform, stall_after=wanted.stall_after_s, sync_patience=wanted.sync_patience_s,
         )  # fmt: skip
-        for info in self._infos:
+        for info in infos:
             self.recorder.register(target_of(info, namespace, wanted))
             informer = factory.for_resource(info).informer()
             for spec in self.handlers:
                 self.register_handler(informer, spec)
             self.microscope.apply(informer)
-        with self._lock:
-            if self.stopping.is_set():
-                return
-            self.factory = factory
-            self._connection = None
-            factory.start()
+        return factory
 
     # reading ---------------------------------------------------------------------------------------------
 

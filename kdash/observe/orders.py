@@ -105,8 +105,22 @@ class Orders:
             return _NOT_YET
         told = [informer.name for informer in informers if order(informer)]
         if not told:
-            return self.log(Outcome(False, "the informer does not run: nothing to order", True))
+            return self.log(Outcome(False, self._why_not(informers[0].name), True))
         return self.log(Outcome(True, words.format(", ".join(told)), True), "REFLECT")
+
+    def _why_not(self, name: str) -> str:
+        """Why the reflector takes no order now."""
+        recorder = self._observation.recorder
+        with recorder.lock:
+            state = recorder.informers.of(name)
+            doing, until, stopped = state.state, state.backoff_until, state.stopped
+        if stopped:
+            return f"the informer of {name} has stopped: nothing to order"
+        if until is not None:
+            return f"the watch is backing off; try again in {max(1, round(until - self._observation.now()))}s"
+        if doing in ("listing", "watch-listing"):
+            return "a list is under way: try again when it is done"
+        return "the watch is being opened: try again in a moment"
 
     # handlers --------------------------------------------------------------------------------------------
 
@@ -216,15 +230,13 @@ class Orders:
     def set_queue(self, engine: str) -> Outcome:
         if engine not in ENGINES:
             return Outcome(False, f"there is no queue {clean(engine)}; queues: {', '.join(ENGINES)}")
-        if not self._informers():
-            return _NOT_YET
         observation = self._observation
-        if observation.wanted.queue == engine:
-            return Outcome(False, f"the queue is {ENGINES[engine][0]} already")
-        observation.in_background(lambda: observation.restart(engine), "kdash-restart")
+        if observation.client is None:
+            return _NOT_YET
         title, client_go = ENGINES[engine]
-        words = f"{title} ({client_go}): the informer restarts and fetches its state anew"
-        return self.log(Outcome(True, words))
+        if observation.session.intended().queue == engine:
+            return Outcome(False, f"the queue is {title} already")
+        return observation.session.change(f"{title} ({client_go}): informers restarted", {"queue": engine})
 
 
 def _registrations(informers: list[SharedIndexInformer], name: str) -> list[HandlerRegistration]:

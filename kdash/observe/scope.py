@@ -1,13 +1,12 @@
 """Orders about what is observed: other resources, another namespace, a selector, another context.
 
-Contract: as `orders`: nothing raises for what a user can cause, nothing blocks for longer than `_PATIENCE_S`. The
-change itself happens on a thread: names are resolved first, so that a wrong one leaves everything as it is; then the
-informers end and new ones start. Any thread.
+Contract: as `orders`: nothing raises for what a user can cause, nothing blocks. The change itself is the session's:
+names are resolved first, so that a wrong one leaves everything as it is; then the informers end and new ones start. Any
+thread.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Contexts", "Scoping", "selecting", "target_of"]
 
-_PATIENCE_S = 0.2
 _NAMESPACES_MAX = 500
 
 
@@ -45,7 +43,6 @@ class Scoping:
     def __init__(self, observation: LiveObservation, contexts: Contexts | None) -> None:
         self._observation = observation
         self._contexts = contexts
-        self._busy = threading.Lock()  # held while informers are exchanged
 
     def view(self) -> ScopeView:
         """What is observed now, and what else there is."""
@@ -72,12 +69,12 @@ class Scoping:
         label_selector: str | None, field_selector: str | None,
     ) -> Outcome:
         observation = self._observation
-        wanted = observation.wanted
+        wanted = observation.session.intended()
         try:
             names = wanted.resources if resources is None else parse_resources(resources)
         except BadValue as error:
             return Outcome(False, str(error))
-        change: dict[str, Any] = {"resources": names}
+        change: dict[str, Any] = {} if resources is None else {"resources": names}
         if namespace is not None:
             change |= {"namespace": namespace, "all_namespaces": False}
         if all_namespaces is not None:
@@ -88,26 +85,10 @@ class Scoping:
             change["field_selector"] = field_selector
         after = replace(wanted, **change)
         if after == wanted:
-            return Outcome(False, f"that is what is observed already: {_words(after)}")
+            return Outcome(False, f"already {_words(after, 'watching')}")
         if observation.client is None:
             return Outcome(False, "not connected yet: nothing is observed")
-        return self._in_time(
-            lambda: self._change(after), f"{_words(after)}: the informers start anew", "kdash-scope"
-        )
-
-    def _change(self, wanted: Wanted) -> Outcome:
-        observation = self._observation
-        client = observation.client
-        if client is None:
-            return Outcome(False, "not connected: nothing was changed")
-        infos: list[ResourceInfo] = []
-        try:
-            for name in wanted.resources:
-                infos += [info for info in client.resolve_all(name) if info not in infos]
-        except (InformerError, OSError) as error:
-            return observation.orders.log(Outcome(False, f"{shorten(str(error))}; nothing was changed"))
-        observation.observe_instead(wanted, infos)
-        return observation.orders.log(Outcome(True, f"{_words(wanted)}: the informers start anew"))
+        return observation.session.change(f"{_words(after)}: informers restarted", change)
 
     def change_context(self, name: str) -> Outcome:
         observation = self._observation
@@ -124,39 +105,19 @@ class Scoping:
         if client is not None and client.context == name and not observation.is_demo:
             return Outcome(False, f"{clean(name)} is the context already")
         connect = self._contexts.connector(name)
-        wanted = replace(observation.wanted, namespace=None)
+        change: dict[str, Any] = {"namespace": None}
         if observation.is_demo:
-            wanted = replace(wanted, all_namespaces=False, seed=None)
-        words = f"context {clean(name)}: connecting"
-
-        def change() -> Outcome:
-            observation.orders.log(Outcome(True, words))
-            observation.connect_instead(connect, wanted, name)
-            return Outcome(True, words)
-
-        return self._in_time(change, words, "kdash-context")
-
-    def _in_time(self, work: Callable[[], Outcome], promise: str, name: str) -> Outcome:
-        """What `work` says, or a promise when that takes too long."""
-        if not self._busy.acquire(blocking=False):
-            return Outcome(False, "the last change is still under way: try again in a moment")
-        done: list[Outcome] = []
-
-        def run() -> None:
-            try:
-                done.append(work())
-            finally:
-                self._busy.release()
-
-        self._observation.in_background(run, name).join(_PATIENCE_S)
-        return done[0] if done else Outcome(True, promise)
+            change |= {"all_namespaces": False, "seed": None}
+        return observation.session.change(
+            f"connected to context {clean(name)}", change, lambda: observation.go_to(connect, name)
+        )
 
 
-def _words(wanted: Wanted) -> str:
+def _words(wanted: Wanted, verb: str = "observing") -> str:
     where = "in all namespaces" if wanted.all_namespaces else f"in namespace {clean(wanted.namespace or 'default')}"
     label = f" -l {clean(wanted.label_selector)}" if wanted.label_selector else ""
     field = f" --field-selector {clean(wanted.field_selector)}" if wanted.field_selector else ""
-    return f"observing {clean(','.join(wanted.resources))} {where}{label}{field}"
+    return f"{verb} {clean(','.join(wanted.resources))} {where}{label}{field}"
 
 
 def selecting(wanted: Wanted) -> Callable[[ListOptions], ListOptions] | None:

@@ -166,6 +166,15 @@ class HistoryTopic:
         """The informer is built anew; its objects' histories stay, the time of its list does not."""
         self._listed_at.pop(informer, None)
 
+    def forget(self, informer: str) -> None:
+        """The informer is gone for good: objects of the same name that come later are others."""
+        self.drop_informer(informer)
+        for who in [who for who in self._objects if who[0] == informer]:
+            versions = self._objects.pop(who)
+            self._held -= len(versions)
+            self._bytes -= sum(version.held + _OVERHEAD for version in versions)
+        self._order = deque(entry for entry in self._order if entry[0][0] != informer)
+
     def _keep(self, who: tuple[str, str], versions: list[Version], version: Version) -> None:
         versions.append(version)
         self._order.append((who, version.number))

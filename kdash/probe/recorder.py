@@ -162,6 +162,7 @@ class Recorder:
             self.queues.queues.pop(name, None)
             self.handlers.drop_informer(name)
             self.objects.remove_informer(name)
+            self.history.forget(name)
 
     def lost(self, dropped: int) -> None:
         """How many records the tap's ring has lost by now."""

@@ -165,10 +165,10 @@ class LiveObservation(OrderDoor):
         picture, recordings = build(self.recorder, self.source()), self.recordings
         if self.demo is not None and (faults := self.demo.faults()):
             picture = replace(picture, api=replace(picture.api, faults=faults))
-        recording = recordings.view()
+        recording, memory = recordings.view(), self.microscope.memory.view()
         if recording is None and not recordings.failure:
-            return picture
-        return replace(picture, recording=recording, recording_failure=recordings.failure)
+            return replace(picture, memory=memory)
+        return replace(picture, memory=memory, recording=recording, recording_failure=recordings.failure)
 
     def source(self) -> Source:
         """What the tap does not tell."""

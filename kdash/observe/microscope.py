@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdash.informer.errors import InformerError
 from kdash.observe.door import Outcome
+from kdash.observe.memory import MemoryWatch
 from kdash.observe.parse import BadValue
 from kdash.observe.versions import (
     VersionFeed,
@@ -50,6 +51,7 @@ class Microscope:
         self._idle_before: list[ProcessorListener] = []
         self.versions = VersionFeed()
         self.sampler = StackSampler(observation.tap)
+        self.memory = MemoryWatch()
         observation.recorder.history.pack = VersionPacker().pack
 
     # the probe's thread ----------------------------------------------------------------------------------
@@ -62,11 +64,12 @@ class Microscope:
             recorder.cached(left_out(taken))
 
     def sample(self) -> None:
-        """Look at the handlers that are in a long call or busy."""
+        """Look at the handlers that are in a long call or busy, and at the memory."""
         recorder = self._observation.recorder
         with recorder.lock:
             worth = recorder.handlers.worth_a_look(recorder.clock.monotonic())
         self.sampler.sample(worth)
+        self.memory.tick(recorder.clock.monotonic(), recorder.objects.objects)
 
     # handlers --------------------------------------------------------------------------------------------
 

@@ -43,6 +43,14 @@ class Limits:
     no_bookmark_s: float = 130.0
     """Age of a watch without a bookmark; a server sends one a minute."""
     backlog_bytes: int = 64 << 20
+    drift: float = 3.0
+    """The median of the last minute's calls over that of the first minute's, with so many calls in both."""
+    drift_calls: int = 20
+    drift_s: float = 0.001
+    """By so much longer at least."""
+    memory: float = 1.2
+    """Resident memory over that of the second minute, and by so many bytes more."""
+    memory_bytes: int = 20_000_000
     errors_s: float = 60.0
     """Age of an exception that still counts."""
 
@@ -73,6 +81,49 @@ def hangs(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
             f"{plural(handler.pending, 'notification')} wait behind it",
             "give what it waits for a time limit, or end its loop; until it returns the handler gets nothing else",
         )
+
+
+def gets_slower(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """Calls take longer in the last minute than in the first."""
+    objects = {informer.name: informer.objects for informer in picture.informers}
+    for handler in picture.handlers:
+        for callback in handler.callbacks:
+            first, last = callback.run_first, callback.run_minute
+            if min(first.count, last.count) < limits.drift_calls or last.p50_s - first.p50_s < limits.drift_s:
+                continue
+            if last.p50_s < limits.drift * first.p50_s:
+                continue
+            before, now = callback.objects_first, objects.get(handler.informer, 0)
+            grew = before > 0 and now >= 1.5 * before
+            yield AdviceView(
+                "gets-slower", PROBLEM, _who(handler), f"{callback.callback} gets slower with time",
+                f"{duration(first.p50_s)} (p50) in its first minute, {duration(last.p50_s)} in the last; the cache "
+                f"held {plural(before, 'object')} then and holds {now} now",
+                ("its time grows with the cache: look objects up by key or index instead of walking through all"
+                 if grew else "the cache has not grown like that: look for what the handler keeps and walks through, "
+                 f"such as a list that is never emptied.{_where(handler)}"),
+            )  # fmt: skip
+
+
+def memory_grows(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
+    """The process needs more and more memory."""
+    memory = picture.memory
+    if memory is None or not memory.steady or memory.resident - memory.before < limits.memory_bytes:
+        return
+    if memory.resident < limits.memory * memory.before:
+        return
+    waiting = sum(handler.pending for handler in picture.handlers)
+    per_minute = (memory.resident - memory.before) / memory.since_s * 60
+    grew = memory.objects > memory.objects_before * 1.1
+    yield AdviceView(
+        "memory-grows", PROBLEM, "this process", "its memory grows all the time",
+        f"{memory.before / 1e6:.0f} MB {duration(memory.since_s)} ago, {memory.resident / 1e6:.0f} MB now "
+        f"({per_minute / 1e6:+.1f} MB a minute); objects in the caches {memory.objects_before} then, {memory.objects} "
+        f"now; {plural(waiting, 'notification')} wait",
+        "the caches hold more objects: that takes memory" if grew
+        else "a backlog keeps objects alive: let its handler catch up" if waiting >= limits.pending
+        else "the caches have not grown: look for what handlers keep of the objects they are given",
+    )
 
 
 def never_drains(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
@@ -323,6 +374,6 @@ def matches_nothing(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
 
 
 _RULES: tuple[Callable[[Snapshot, Limits], Iterator[AdviceView]], ...] = (
-    hangs, never_drains, slow_calls, raises, resync_longer_than_period, never_syncs, tombstones, lost_versions,
-    relist_loop, cut_watches, backlog_memory, no_bookmarks, period_changed, matches_nothing,
+    hangs, gets_slower, memory_grows, never_drains, slow_calls, raises, resync_longer_than_period, never_syncs,
+    tombstones, lost_versions, relist_loop, cut_watches, backlog_memory, no_bookmarks, period_changed, matches_nothing,
 )  # fmt: skip

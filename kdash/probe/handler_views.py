@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 __all__ = [
     "AdviceView", "BucketView", "CallbackView", "ChangeView", "GateView", "HandlerPass", "HotLine", "LatencyView",
+    "MemoryView",
     "RunningView", "SlowCall", "StackFrame", "StageMark", "TrendView", "VersionView",
 ]  # fmt: skip
 
@@ -34,6 +35,10 @@ class CallbackView:
     """Over the last whole minute, at most one second old."""
     run: LatencyView = field(default_factory=LatencyView)
     """Over the whole run."""
+    run_first: LatencyView = field(default_factory=LatencyView)
+    """Over the minute after its first call; empty until that is over."""
+    objects_first: int = 0
+    """How many objects the cache held at the end of that minute."""
     wait_minute: LatencyView = field(default_factory=LatencyView)
     wait: LatencyView = field(default_factory=LatencyView)
 
@@ -87,6 +92,22 @@ class RunningView:
     """The newest sample, outermost frame first."""
     doing: str = ""
     """As in `HotLine`, of this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryView:
+    """The resident memory of the process that kdash and the handlers run in."""
+
+    resident: int
+    """Bytes, now."""
+    before: int = 0
+    """Bytes, in the second minute; 0: there is nothing to compare with yet."""
+    since_s: float = 0.0
+    """How long ago that was."""
+    steady: bool = False
+    """It grew all the time, not in one leap."""
+    objects_before: int = 0
+    objects: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 
 from kdash.informer.tap import Record
@@ -28,6 +28,7 @@ _ARRIVALS_MAX = 2048
 HANGS_S = 10.0
 """From which age a call that runs is called a hang, if that is far past its limit too."""
 _HANGS_LIMITS = 20
+_FIRST_S = 60
 
 BUSY = 0.5
 """From which share of its time in calls on a handler is worth a look, however short they are."""
@@ -71,6 +72,8 @@ class HandlerState:
         self._came = 0
         self.outlook = Outlook()
         self.hang_told = 0
+        self.early: dict[str, tuple[LatencyView, int]] = {}  # of the minute after the first call
+        self._seconds_of: Counter[str] = Counter()
 
     @property
     def calls(self) -> int:
@@ -166,7 +169,11 @@ class HandlerState:
         running_s = self.running_s(now)
         return running_s if running_s >= max(HANGS_S, _HANGS_LIMITS * limit_s) else 0.0
 
-    def end_second(self, held: bool) -> None:
+    def end_second(self, held: bool, objects: int) -> None:
+        for kind, run in self.runs.items():
+            self._seconds_of[kind] += 1
+            if self._seconds_of[kind] == _FIRST_S:
+                self.early[kind] = run.view(False), objects
         self.outlook.end_second(self.pending, held)
         self.run.end_second()
         self.wait.end_second()
@@ -180,6 +187,8 @@ class HandlerState:
         self.wait.reset()
         self.worst_s, self.worst, self.worst_at = 0.0, "", None
         self.runs.clear()
+        self.early.clear()
+        self._seconds_of.clear()
         self.waits.clear()
         self.stuck.reset()
 
@@ -233,7 +242,8 @@ class HandlerState:
 
     def _callbacks(self) -> tuple[CallbackView, ...]:
         return tuple(
-            CallbackView(name, self.runs[kind].view(True), self.runs[kind].view(False), self.waits[kind].view(True),
+            CallbackView(name, self.runs[kind].view(True), self.runs[kind].view(False),
+                         *self.early.get(kind, (LatencyView(), 0)), self.waits[kind].view(True),
                          self.waits[kind].view(False))
             for kind, name in CALLBACK_NAMES.items() if kind in self.runs
         )  # fmt: skip
@@ -392,7 +402,7 @@ class HandlerTopic:
                 found.append(state)
         return found
 
-    def end_second(self, held: bool = False) -> None:
-        """A second is over; `held`: kdash holds the pipeline."""
+    def end_second(self, held: bool, objects_of: Callable[[str], int]) -> None:
+        """A second is over; `held`: kdash holds the pipeline; `objects_of`: how many an informer's cache holds."""
         for state in self.handlers.values():
-            state.end_second(held)
+            state.end_second(held, objects_of(state.informer))

@@ -247,7 +247,7 @@ class Recorder:
             now = self._tell("k")
             second = int(now)
             for _ in range(min(second - self._second, KEPT_S)):
-                self.handlers.end_second(self.gate.held)
+                self.handlers.end_second(self.gate.held, self.objects.objects_of)
                 self.queues.waits.end_second()
                 self.paths.end_second()
             self._second = second

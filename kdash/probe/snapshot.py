@@ -19,6 +19,7 @@ from kdash.probe.handler_views import (
     HandlerPass,
     HotLine,
     LatencyView,
+    MemoryView,
     RunningView,
     SlowCall,
     StackFrame,
@@ -39,7 +40,7 @@ __all__ = [
     "HandlerView",
     "HotLine",
     "InformerView",
-    "LatencyView",
+    "LatencyView", "MemoryView",
     "PipelineView",
     "QueueRow",
     "QueueView",
@@ -412,6 +413,8 @@ class Snapshot:
     probe_failed: int = 0
     """Records that the probe could not read: they may be missing from the figures."""
     gate: GateView = field(default_factory=GateView)
+    memory: MemoryView | None = None
+    """None: in a replay, which has no process, and where the system does not tell."""
     recording: RecordingView | None = None
     recording_failure: str = ""
     """Why the last recording ended by itself."""

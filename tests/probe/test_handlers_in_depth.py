@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kdash.probe.advice import advise
+from kdash.probe.snapshot import InformerView, Snapshot
 from kdash.ui.glyphs import UNICODE
 from kdash.ui.presenter.context import Context
 from kdash.ui.presenter.handlers import handlers_lines, outlook
@@ -301,3 +303,25 @@ def test_a_backlog_of_one_keeps_up_and_nothing_is_said_of_what_kdash_holds() -> 
     tape.emit("gate", what="release", stage="all", name="")
     tape.pass_time(1)
     assert "too early" in outlook(handler(tape))[1]
+
+
+def test_a_handler_that_gets_slower_is_named_with_its_first_minute_its_last_and_the_objects() -> None:
+    tape = taped()
+    for second in range(300):
+        for _ in range(5):
+            tape.call("mine", run_s=0.0001 + 0.0033 * second / 300)
+        tape.pass_time(1)
+        if second == 100:
+            assert not [each for each in advise(tape.snapshot()) if each.rule == "gets-slower"]
+    (advice,) = [each for each in advise(tape.snapshot()) if each.rule == "gets-slower"]
+    assert advice.subject == "handler mine of pods" and advice.title == "OnUpdate gets slower with time"
+    assert "0.4ms (p50) in its first minute, 3.1ms in the last" in advice.figures
+    assert "the cache held 0 objects then and holds 0 now" in advice.figures
+    assert "never emptied" in advice.todo
+    (callback,) = handler(tape).callbacks
+    cache = Snapshot(
+        informers=(InformerView("pods", objects=5000),),
+        handlers=(replace(handler(tape), callbacks=(replace(callback, objects_first=100),)),),
+    )
+    (advice,) = [each for each in advise(cache) if each.rule == "gets-slower"]
+    assert "100 objects then and holds 5000 now" in advice.figures and "grows with the cache" in advice.todo

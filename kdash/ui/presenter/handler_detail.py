@@ -62,7 +62,10 @@ def _flow(context: Context, handler: HandlerView) -> list[Line]:
     cpu = "" if handler.cpu_share is None else f"   {handler.cpu_share:.0%} of its time it uses the CPU"
     text = (f"in {handler.arrival_rate:.1f}/s, done {handler.service_rate:.1f}/s, "
             f"{count(handler.pending)} pending{oldest}")
-    out = [line((text, ""), (cpu, "dim"))]
+    memory = context.snapshot.memory
+    told = "this replay" if context.snapshot.replay is not None else "this system"
+    held = f"process memory {memory.resident / 1e6:.0f} MB" if memory else f"process memory: {told} does not tell"
+    out = [line((text, ""), (cpu, "dim"), (f"   {held}", "dim"))]
     out.append(line((outlook(handler)[0], "bad" if handler.hung_s else "warn" if handler.pending else "dim")))
     return out
 

@@ -258,4 +258,6 @@ def _life(context: Context, informer: InformerView | None) -> Line:
     if informer.last_list_s is not None:
         parts.append(f"last full state {duration(informer.last_list_s)}, {plural(informer.last_list_items, 'item')}")
     parts.append(f"bookmarks {informer.bookmarks}")
+    if snapshot.memory is not None:
+        parts.append(f"memory {snapshot.memory.resident / 1e6:.0f} MB")
     return line((" " + f" {dot} ".join(parts), "dim"))

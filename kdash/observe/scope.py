@@ -138,4 +138,5 @@ def target_of(info: ResourceInfo, namespace: str, wanted: Wanted) -> Target:
         if selector:
             scope = f"{scope} {flag} {selector}".strip()
     namespace = namespace if info.namespaced else ""
-    return Target(info.name, info.group, info.resource, namespace, scope, wanted.queue, info.version)
+    return Target(info.name, info.group, info.resource, namespace, scope, wanted.queue, info.version,
+                  wanted.label_selector, wanted.field_selector)

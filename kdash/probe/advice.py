@@ -364,7 +364,7 @@ def backlog_memory(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
 def matches_nothing(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
     """A selector lets nothing through."""
     for informer in picture.informers:
-        selects = "-l " in f"{informer.scope} " or "--field-selector" in informer.scope
+        selects = bool(informer.label_selector or informer.field_selector)
         if informer.synced and not informer.objects and selects:
             yield AdviceView(
                 "selector-matches-nothing", HINT, informer.name, "the selector matches nothing",

@@ -100,6 +100,9 @@ def _informer(state: InformerState, recorder: Recorder, source: Source) -> Infor
     return InformerView(
         name=state.target.name,
         scope=state.target.scope,
+        namespace=state.target.namespace,
+        label_selector=state.target.label_selector,
+        field_selector=state.target.field_selector,
         state="stopped" if state.stopped else state.state,
         synced=state.synced,
         objects=recorder.objects.objects_of(state.target.name),

@@ -56,6 +56,7 @@ class HandlerState:
         self.initial_done = 0
         self.worst_s = 0.0
         self.worst = ""
+        self.worst_key = ""
         self.worst_at: float | None = None
         self.busy_s: deque[float] = deque([0.0], maxlen=_RECENT_S)
         self.pending_history: deque[int] = deque(maxlen=KEPT_S)
@@ -98,6 +99,7 @@ class HandlerState:
         if longest > self.worst_s:
             record = records[runs.index(longest)]
             self.worst_s, self.worst_at = longest, record[1]
+            self.worst_key = clean(record[7])
             self.worst = f"{clean(record[7])} {CALLBACK_NAMES.get(record[6], record[6])} {duration(longest)}"
         if not self.synced:
             self.initial_done += sum([record[11] for record in records])
@@ -217,6 +219,7 @@ class HandlerState:
             max(0, (self.initial_total or 0) - self.initial_done) if not self.synced else 0,
             self.worst, self.worst_at, tuple(self.run.p99_history), tuple(self.pending_history),
             code=clean(self.code),
+            worst_key=self.worst_key,
             by_design=self.code.endswith(BY_DESIGN),
             callbacks=self._callbacks(),
             end_to_end=end_to_end.view(False) if end_to_end is not None else LatencyView(),

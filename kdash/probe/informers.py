@@ -28,6 +28,8 @@ class Target:
     scope: str = ""
     engine: str = "delta"
     version: str = ""
+    label_selector: str = ""
+    field_selector: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class InformerView:
     name: str
     """The resource as kubectl writes it: `pods`, `deployments.apps`."""
     scope: str = ""
-    """`-A`, `-n dev`, plus selectors."""
+    """`-A`, `-n dev`, plus selectors: for the eye only, what it says stands in the three fields at the end."""
     state: str = ""
     """Reflector state: listing, watch-listing, watching, rewatch-open, backoff, stopped."""
     synced: bool = False
@@ -138,6 +138,10 @@ class InformerView:
     processing: tuple[BucketView, ...] = ()
     """Histogram of how long the processing of an entry took, in client-go's buckets."""
     processing_mean_s: float = 0.0
+    namespace: str = ""
+    """"" when it observes all namespaces, or a resource that has none."""
+    label_selector: str = ""
+    field_selector: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +262,7 @@ class HandlerView:
     synced: bool = False
     initial_left: int = 0
     worst: str = ""
-    """`default/web OnUpdate 1.2s` of the slowest call."""
+    """`default/web OnUpdate 1.2s` of the slowest call: for the eye only, see `worst_key`."""
     worst_at: float | None = None
     p99_history: tuple[float, ...] = ()
     pending_history: tuple[int, ...] = ()
@@ -266,6 +270,8 @@ class HandlerView:
     """`package.module:callable` of the user's own handler, or what one of kdash's does by design; "" if it counts."""
     by_design: bool = False
     """It takes its time on purpose: `code` says how much."""
+    worst_key: str = ""
+    """The object of the slowest call."""
     callbacks: tuple[CallbackView, ...] = ()
     """Per kind of callback that was called at all: OnAdd, OnUpdate, OnDelete."""
     end_to_end: LatencyView = field(default_factory=LatencyView)

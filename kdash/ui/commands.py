@@ -25,6 +25,8 @@ __all__ = ["Commands"]
 
 _ALIASES = {"q!": "quit", "q": "quit", "ctx": "context", "namespace": "ns", "all": "all namespaces", "?": "help",
             "h": "help", "faults": "chaos", "fault": "chaos", "410": "expire"}
+_RESOURCES = ("namespaces",)
+"""Resources whose name is a part of a command: typed whole, they are what to observe."""
 _LEAVES = ("quit", "quit_now", "interrupt", "suspend")
 
 Work = Callable[[Sequence[str]], object]
@@ -190,7 +192,7 @@ class Commands:
             app.set_theme(before)
             self.command(typed or "")
 
-        app.push_screen(Palette(self.entries(), on_highlight=preview, aliases=_ALIASES), done)
+        app.push_screen(Palette(self.entries(), on_highlight=preview, aliases=(*_ALIASES, *_RESOURCES)), done)
 
     def command(self, typed: str) -> None:
         """Carry out a line: a command with its arguments, or what to observe: `pods -n dev`."""

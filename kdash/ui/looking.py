@@ -237,7 +237,7 @@ class Looking:
             app.say("no call has ended yet", ok=False)
             return
         handler = max(handlers, key=lambda each: each.max_s)
-        key = handler.worst.split(" ")[0]
+        key = handler.worst_key
         log = app.observation.events
         lines = [each for each in log.lines(log.first, log.total) if each.key == key]
         at = handler.worst_at or 0.0

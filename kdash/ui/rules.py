@@ -11,8 +11,7 @@ __all__ = ["role_wanted"]
 def role_wanted(snapshot: Snapshot) -> str:
     """A Role, or a ClusterRole when all namespaces are observed, as YAML that an administrator can apply."""
     informer = snapshot.informers[0] if snapshot.informers else None
-    words = informer.scope.split() if informer is not None else []
-    namespace = words[words.index("-n") + 1] if "-n" in words[:-1] else ""
+    namespace = informer.namespace if informer is not None else ""
     resource, _, group = (clean(informer.name) if informer is not None else "pods").partition(".")
     lines = ["apiVersion: rbac.authorization.k8s.io/v1", f"kind: {'Role' if namespace else 'ClusterRole'}", "metadata:",
              "  name: kdash-reader", *([f"  namespace: {clean(namespace)}"] if namespace else []), "rules:",

@@ -12,6 +12,7 @@ from kdash.observe.handlers import HandlerSpec
 from kdash.observe.live import LiveObservation, Wanted
 from kdash.observe.scope import Contexts
 from kdash.probe.objects import ObjectRef
+from kdash.ui.rules import role_wanted
 from tests.informer.fake_source import FakeSource
 from tests.observe.fake_cluster import FakeClient, observing, shows, synced
 
@@ -174,3 +175,12 @@ def test_an_order_to_a_watch_that_backs_off_says_so() -> None:
         observation.relist()
         shows(observation, lambda p: p.informers[0].state == "backoff")
         assert observation.rewatch().text.startswith("the watch is backing off; try again in ")
+
+
+def test_a_selector_that_looks_like_a_namespace_is_no_namespace() -> None:
+    with observing(FakeClient(source_with(1)), handlers=QUICK, all_namespaces=True,
+                   label_selector="app=my-new, -n ew") as observation:
+        picture = shows(observation, synced)
+        informer = picture.informers[0]
+        assert (informer.namespace, informer.label_selector) == ("", "app=my-new, -n ew")
+        assert "kind: ClusterRole\n" in role_wanted(picture)

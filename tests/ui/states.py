@@ -55,7 +55,8 @@ def handler(name: str, **figures: Any) -> HandlerView:
     base = HandlerView(
         name=name, informer="pods", calls=1414, adds=42, updates=1075, deletes=3, syncs=294, p50_s=0.0001,
         p95_s=0.0009, p99_s=0.0019, max_s=0.004, wait_p50_s=0.0002, wait_p99_s=0.001, busy=0.01, synced=True,
-        worst="default/api-0 OnUpdate 4.0ms", worst_at=NOW - 60, p99_history=history(0.002), pending_history=(0,) * 60,
+        worst="default/api-0 OnUpdate 4.0ms", worst_at=NOW - 60, worst_key="default/api-0",
+        p99_history=history(0.002), pending_history=(0,) * 60,
         buckets=(BucketView(0.001, 100, 1400), BucketView(0.01, 0, 14)),
     )
     return replace(base, **figures)
@@ -64,7 +65,7 @@ def handler(name: str, **figures: Any) -> HandlerView:
 SLOW = handler(
     "slow", calls=1002, updates=957, syncs=0, p50_s=0.22, p95_s=0.64, p99_s=0.812, max_s=1.2, pending=118, busy=0.97,
     growth_per_s=0.5, trend=TrendView("grows", 60, 0.5, 118), slow=True,
-    worst="default/web-7f9c-q8k OnUpdate 1.2s", p99_history=history(0.8),
+    worst="default/web-7f9c-q8k OnUpdate 1.2s", worst_key="default/web-7f9c-q8k", p99_history=history(0.8),
     pending_history=tuple(range(59, 119)), wait_p99_s=53.0, drains="never drains at this rate",
     buckets=(BucketView(0.1, 4, 14), BucketView(1.0, 250, 955), BucketView(float("inf"), 10, 33)),
 )
@@ -124,7 +125,7 @@ SYNCING = replace(
 )
 EMPTY = replace(
     LIVE, objects=0, last_event_at=NOW - 312, pipeline=PipelineView(), handlers=(),
-    informers=(replace(LIVE.informers[0], scope="-n dev", objects=0, last_list_items=0),),
+    informers=(replace(LIVE.informers[0], scope="-n dev", namespace="dev", objects=0, last_list_items=0),),
     queue=replace(LIVE.queue, keys=0, deltas=0, objects=0, head=(), peak=0, in_rate=0, out_rate=0, last_wave=""),
     resync=replace(LIVE.resync, hands=()), api=replace(LIVE.api, served_notifications=0),
 )

@@ -230,7 +230,7 @@ class Player:
         elif kind == "o":
             self.source = source_of(step[2])
         elif kind == "r":
-            recorder.register(Target(*(clean(str(word)) for word in step[2:9])))
+            recorder.register(Target(*(clean(str(word)) for word in step[2:11])))
         elif kind == "n":
             recorder.note(clean(str(step[2])), str(step[3]), bool(step[4]))
         elif kind == "h":

@@ -105,7 +105,7 @@ class ObjectsPane(Pane):
         informer = snapshot.informers[0]
         if not informer.synced:
             return [line((f"not synced yet: {sum(each.received for each in snapshot.informers)} received", "warn"))]
-        hint = "; -A looks in all namespaces" if "-n" in informer.scope else ""
+        hint = "; -A looks in all namespaces" if informer.namespace else ""
         return [line((f"synced: 0 {clean(informer.name)} {clean(informer.scope)}{hint}", "dim"))]
 
     def _footer(self, context: Context, filtered: str, matches: int, width: int) -> Line:

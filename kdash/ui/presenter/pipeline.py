@@ -208,7 +208,8 @@ def _handlers(context: Context, width: int) -> tuple[str, list[list[Span]]]:
     """The heading, and a row a handler: pending, p99 and a word on its state."""
     glyphs, handlers = context.glyphs, context.snapshot.handlers
     if not handlers:
-        return "Handlers", [[("waiting for sync", "dim")]]
+        stopped = _broken(context.snapshot)
+        return "Handlers", [[(" none: not started" if stopped else " waiting for sync", "dim")]]
     shown, names = handlers[:4], context.handler_names()[:4]
     name_width = min(width - 22, max(8, *map(width_of, names)))
     several = f"Handlers ({len(handlers)})"

@@ -4,14 +4,15 @@ A set of fields is held as a frozenset of paths; a path is a tuple of the segmen
 (`f:spec`, `k:{"name":"web"}`, `v:"x"`). A path owns a leaf, or (where FieldsV1 writes `"."`) an object as
 such. `record_update` notes a create, a replace or a patch; `apply` is server-side apply: it merges, removes
 what the manager no longer names, and refuses with `ApplyConflict` what somebody else owns with another
-value.
+value. A field that has become an object, or that holds what somebody owns, is not removed: only leaves go, and list
+items in which nobody owns anything, with whatever defaults they were given.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from . import list_shapes
@@ -189,10 +190,12 @@ def apply(live: dict[str, Any] | None, config: dict[str, Any], *, manager: str, 
     before: Fields = frozenset().union(*(decode(entry.get("fieldsV1")) for entry in entries
                                          if _is(entry, manager, "Apply", subresource)))
     merged = _merge(live or {}, config, "", custom)
-    gone = before - wanted.keys() - frozenset().union(*(owned for _, owned in others))
+    kept = wanted.keys() | frozenset().union(*(owned for _, owned in others))
+    held = {path[:length] for path in kept for length in range(1, len(path) + 1)}
+    gone = (before - held) & dict(_walk(merged, custom, True)).keys()
     for path in sorted(gone, key=lambda path: (-len(path), path)):
         if not _is_key(path):
-            _drop(merged, path)
+            _drop(merged, path, kept)
     after: list[dict[str, Any]] = []
     previous = next((entry for entry in entries if _is(entry, manager, "Apply", subresource)), None)
     fields = frozenset(wanted)
@@ -235,7 +238,7 @@ def _merge(live: Json, config: dict[str, Any], name: str, custom: bool) -> dict[
     merged: dict[str, Any] = dict(live) if isinstance(live, dict) else {}
     for field, value in config.items():
         current = merged.get(field)
-        if isinstance(value, dict) and value and not list_shapes.is_atomic_map(name, field):
+        if isinstance(value, dict) and not list_shapes.is_atomic_map(name, field):
             merged[field] = _merge(current, value, field, custom)
         elif isinstance(value, list) and isinstance(current, list):
             merged[field] = _merge_items(current, value, name, field, custom)
@@ -268,8 +271,8 @@ def _is_key(path: Path) -> bool:
     return len(path) > 1 and path[-2].startswith("k:") and path[-1][2:] in json.loads(path[-2][2:])
 
 
-def _drop(document: dict[str, Any], path: Path) -> None:
-    """Take one field out of a document, and the objects and lists that this leaves empty."""
+def _drop(document: dict[str, Any], path: Path, kept: Collection[Path]) -> None:
+    """Take one field out of a document, and the objects and lists that this leaves empty, unless they are `kept`."""
     trail: list[tuple[Any, Any]] = []
     node: Any = document
     for segment in path:
@@ -279,13 +282,9 @@ def _drop(document: dict[str, Any], path: Path) -> None:
         trail = [*trail, (node, at)]
         node[at] = copy.copy(node[at])
         node = node[at]
-    if isinstance(node, dict) and path[-1].startswith("k:"):
-        keys = json.loads(path[-1][2:])
-        if node.keys() - keys.keys():
-            return
     container, at = trail.pop()
     del container[at]
-    while trail and not container and len(trail) > 1:
+    while not container and len(trail) > 1 and path[: len(trail)] not in kept:
         container, at = trail.pop()
         del container[at]
 

@@ -296,6 +296,57 @@ def test_apply_merges_containers_by_name_and_removes_one_it_owned() -> None:
         {"name": "a", "image": "a:2"}, {"name": "injected", "image": "i"}]
 
 
+def container(**more: Any) -> dict[str, Any]:
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"},
+            "spec": {"template": {"spec": {"containers": [{"name": "a", "image": "a:1", **more}]}}}}
+
+
+EMPTY_AND_FULL = [
+    (config(), config(b="1")),
+    (container(resources={}), container(resources={"limits": {"cpu": "1"}})),
+    (container(resources={"limits": {}}), container(resources={"limits": {"cpu": "1"}, "requests": {"cpu": "1"}})),
+    (container(env=[]), container(env=[{"name": "X", "value": "1"}])),
+    (container(args=[]), container(args=["x"])),
+]
+
+
+@pytest.mark.parametrize(("empty", "full"), EMPTY_AND_FULL)
+def test_apply_keeps_what_was_put_into_a_field_that_was_empty(empty: dict[str, Any], full: dict[str, Any]) -> None:
+    after = applied(applied(None, empty), full)
+    assert {**after, "metadata": {"name": after["metadata"]["name"]}} == full
+    emptied = applied(after, empty)
+    assert {**emptied, "metadata": {"name": after["metadata"]["name"]}} == empty
+    again = applied(emptied, full)
+    assert {**again, "metadata": {"name": after["metadata"]["name"]}} == full
+
+
+def test_apply_of_an_empty_map_or_list_leaves_what_others_have_in_it() -> None:
+    theirs = applied(None, config(x="1"), "other")
+    assert applied(theirs, config())["data"] == {"x": "1"}
+    env = applied(None, container(env=[{"name": "X", "value": "1"}]), "other")
+    assert applied(env, container(env=[]))["spec"] == env["spec"]
+    assert applied(applied(theirs, config()), config(b="1"))["data"] == {"x": "1", "b": "1"}
+
+
+def test_apply_by_a_manager_that_owned_the_map_as_such_keeps_what_is_in_it() -> None:
+    live = applied(None, config(a="1"))
+    live["metadata"]["managedFields"][0]["fieldsV1"] = {"f:data": {".": {}, "f:a": {}}}
+    live["data"]["unowned"] = "1"
+    assert applied(live, config(b="1"))["data"] == {"unowned": "1", "b": "1"}
+
+
+def test_a_list_item_goes_with_its_defaults_unless_somebody_owns_a_part_of_it() -> None:
+    two = container()
+    two["spec"]["template"]["spec"]["containers"].append({"name": "b", "image": "b:1"})
+    live = applied(None, two)
+    live["spec"]["template"]["spec"]["containers"][1]["imagePullPolicy"] = "Always"
+    assert [each["name"] for each in applied(live, container())["spec"]["template"]["spec"]["containers"]] == ["a"]
+    part = {"spec": {"template": {"spec": {"containers": [{"name": "b", "imagePullPolicy": "Always"}]}}}}
+    shared = applied(live, {**part, "metadata": {"name": "d"}}, "other")
+    left = applied(shared, container())["spec"]["template"]["spec"]["containers"]
+    assert left == [{"name": "a", "image": "a:1"}, {"name": "b", "imagePullPolicy": "Always"}]
+
+
 def test_an_update_owns_what_it_changed_and_takes_it_from_the_previous_owner() -> None:
     first = {"metadata": {"name": "a", "labels": {"app": "x"}}, "data": {"k": "1"}}
     first["metadata"]["managedFields"] = field_owners.record_update(

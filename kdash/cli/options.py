@@ -129,6 +129,8 @@ core_options = _several(
     duration_option("--sync-patience", default="60s", show_default=True,
                     help="Fetch the state by LIST when a streaming watch brings neither objects nor its end marker "
                          "for this long, 0: never (as client-go)."),
+    click.option("--max-cache", type=click.IntRange(min=0), default=0, show_default="no bound", metavar="MB",
+                 help="Refuse a full state whose objects take more MB than this, compressed (not in client-go)."),
 )  # fmt: skip
 
 ui_options = _several(
@@ -203,6 +205,7 @@ class Given:
             page_size=values["page_size"],
             stall_after_s=values["stall_after"],
             sync_patience_s=values["sync_patience"],
+            max_cache=values["max_cache"] * 1_000_000,
             seed=values.get("seed"),
         )
 

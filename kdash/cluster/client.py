@@ -13,6 +13,7 @@ from kdash.cluster.resources import resolve, resolve_all
 from kdash.cluster.rest_retry import repeat
 from kdash.cluster.transport import Request, Transport
 from kdash.informer.errors import DecodeError
+from kdash.informer.limits import LARGEST_ERROR_BODY
 from kdash.informer.list_watch import CancelToken
 from kdash.informer.object_decoding import DECODING_ERRORS
 from kdash.informer.resources import ResourceInfo
@@ -86,7 +87,7 @@ class ClusterClient:
         if answer.code != 200:
             raise answer.error()
         try:
-            return msgspec.json.decode(answer.read_all(), type=dict[str, Any])
+            return msgspec.json.decode(answer.read_all(LARGEST_ERROR_BODY), type=dict[str, Any])
         except DECODING_ERRORS:
             raise DecodeError(
                 f"{self.server} answered /version with something else; is it an API server?"

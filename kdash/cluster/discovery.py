@@ -19,7 +19,7 @@ from kdash.cluster.rest_retry import repeat
 from kdash.cluster.transport import Answer, Request, Transport
 from kdash.informer.errors import ApiStatusError, DecodeError, InformerError, StopRequested
 from kdash.informer.list_watch import CancelToken
-from kdash.informer.object_decoding import DECODING_ERRORS
+from kdash.informer.object_decoding import DECODING_ERRORS, check_values
 from kdash.informer.resources import ResourceInfo
 
 __all__ = ["Discovery", "aggregated_resources", "legacy_resources"]
@@ -217,7 +217,10 @@ class Discovery:
         what = clean_text(answer.content_type, 60)
         body = answer.read_all()
         try:
+            check_values(body)
             document = msgspec.json.decode(body, type=dict[str, Any])
+        except DecodeError as e:
+            raise self._malformed(path, e) from None
         except RecursionError:
             raise self._malformed(path, DecodeError("it is nested too deeply to be read")) from None
         except DECODING_ERRORS:
@@ -225,6 +228,8 @@ class Discovery:
                 f"{self._transport.address}{path} answered with {what or 'something'} that is not discovery; "
                 "is this an API server's address?"
             ) from None
+        finally:
+            body.clear()  # an error's traceback would keep it
         if document.get("kind") == "Status":
             raise ApiStatusError.from_status(document, answer.code)
         if etag:

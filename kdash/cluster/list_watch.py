@@ -16,7 +16,7 @@ from kdash.cluster.list_splitter import ListSplitter
 from kdash.cluster.rest_retry import is_empty_watch, repeat
 from kdash.cluster.transport import Answer, Request, Transport
 from kdash.cluster.watch_stream import EmptyWatchStream, HttpWatchStream
-from kdash.informer.errors import DecodeError, StopRequested, TransportError
+from kdash.informer.errors import DecodeError, InformerError, StopRequested, TransportError
 from kdash.informer.list_watch import CancelToken, ListOptions, ListPage, WatchStream
 from kdash.informer.objects import KubeObject
 from kdash.informer.packing_arrivals import ArrivalPacker
@@ -73,6 +73,11 @@ class _PageMaker:
             self._items, meta.resource_version, meta.continue_token, meta.remaining, splitter.size, splitter.kind,
             splitter.api_version, (meta.shard_info or {}).get("selector", ""),
         )  # fmt: skip
+
+    def drop(self) -> None:
+        """Let go of everything: the traceback of an error would keep it."""
+        self._splitter, self._packer = ListSplitter(), ArrivalPacker()
+        self._items.clear()
 
     def _complete(self, obj: KubeObject) -> KubeObject:
         if obj.kind and obj.api_version:
@@ -140,10 +145,14 @@ class HttpListerWatcher:
             raise answer.error()
         self._check_json(answer, "list")
         page = _PageMaker(options.max_bytes)
-        with closing(answer.pieces()) as body:
-            for pieces in body:
-                page.feed(pieces)
-        return page.end()
+        try:
+            with closing(answer.pieces()) as body:
+                for pieces in body:
+                    page.feed(pieces)
+            return page.end()
+        except InformerError:
+            page.drop()
+            raise
 
     def watch(self, options: ListOptions, cancel: CancelToken) -> WatchStream:
         try:

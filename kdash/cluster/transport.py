@@ -242,15 +242,16 @@ class Answer:
         finally:
             self.close("ok" if self.code < 400 and self._framing.ends_at_eof else "error")
 
-    def read_all(self, largest: int = LARGEST_DOCUMENT) -> bytes:
+    def read_all(self, largest: int = LARGEST_DOCUMENT) -> bytearray:
         """The whole body; closes the answer. Raises `DecodeError` for more than `largest` bytes."""
         body = bytearray()
         with closing(self.pieces()) as all_pieces:
             for piece in chain.from_iterable(all_pieces):
                 body += piece
                 if len(body) > largest:
-                    raise DecodeError(f"{self._url} answered with more than {largest >> 20} MiB; kdash reads no more")
-        return bytes(body)
+                    body.clear()  # an error's traceback would keep it
+                    raise DecodeError(f"{self._url} answered with more than {largest >> 10:,} KiB; kdash reads no more")
+        return body
 
     def _read_error(self) -> bytes:
         """The beginning of the body, as far as it can be had."""

@@ -42,7 +42,8 @@ class SharedInformerFactory:
     `default_resync`: resync period of every informer whose resource is not in `custom_resync` (keys as
     kubectl writes them: `pods`, `deployments.apps`); 0: no resync. `namespace`: "" for all.
     `tweak_list_options` sees every list and watch. `transform` changes every object before it is cached.
-    `metadata_only` asks the server for metadata alone. `versions`: see `SharedIndexInformerOptions`.
+    `metadata_only` asks the server for metadata alone. `max_cache` (kdash extension) bounds the bytes that a full state
+    may take. `versions`: see `SharedIndexInformerOptions`.
     `relist_period` fetches the whole state from the server that often (0, as in client-go: never); a resync only
     replays the cache and asks the server nothing. `stall_after` is the shortest silence of a watch after which a second
     one is opened beside it, to find out whether the connection is dead (an extension; 0, as in client-go: never).
@@ -84,6 +85,7 @@ class SharedInformerFactory:
         queue: str = "delta",
         watch_list: bool = True,
         page_size: int = 0,
+        max_cache: int = 0,
         metadata_only: bool = False,
         packed: bool = True,
         relist_period: timedelta | float = 0.0,
@@ -109,7 +111,7 @@ class SharedInformerFactory:
         self._clock: Clock = clock or SystemClock()
         self._common: dict[str, Any] = {
             "queue": queue, "watch_list": watch_list, "page_size": page_size, "packed": packed, "tap": tap,
-            "versions": versions,
+            "max_cache": max_cache, "versions": versions,
             "relist_period_s": seconds(relist_period) or 0.0, "crash_through": crash_through, "rng": rng,
             "stall_after_s": seconds(stall_after) or 0.0, "sync_patience_s": seconds(sync_patience) or 0.0,
             "clock": self._clock,

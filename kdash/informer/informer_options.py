@@ -46,6 +46,9 @@ class SharedIndexInformerOptions:
     """Fetch the state by a streaming watch where the server can (client-go gate WatchListClient)."""
     page_size: int = 0
     """Objects per page of a list; 0: what client-go chooses."""
+    max_cache: int = 0
+    """kdash extension: a list or watch-list whose objects take more bytes than this, compressed, is given up with
+    `CacheTooLarge` and tried again with growing pauses; 0: no such bound. What is cached already stays."""
     min_watch_timeout_s: float = 300.0
     """Lower end of the time-out asked for a watch."""
     stall_after_s: float = STALL_AFTER_S

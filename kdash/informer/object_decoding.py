@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from kdash.informer.errors import DecodeError
+from kdash.informer.limits import MOST_VALUES
 
 __all__ = ["DECODING_ERRORS", "NO_METADATA", "header_decoder", "malformed"]
 
@@ -107,11 +108,18 @@ def with_type(raw: bytes | msgspec.Raw, api_version: str, kind: str) -> bytes:
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
-    """The whole object. Bad UTF-8 in it is repaired, as Go does."""
+    """The whole object. Bad UTF-8 in it is repaired, as Go does. Raises `DecodeError` when it is too much."""
+    check_values(raw)
     try:
         return _object_decoder.decode(raw)
     except DECODING_ERRORS as error:
         return dict(_repaired(raw, error))
+
+
+def check_values(raw: bytes | bytearray) -> None:
+    """Raises `DecodeError` for JSON that would become too many objects when it is decoded as a whole."""
+    if len(raw) > MOST_VALUES and raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
+        raise DecodeError(f"it holds more than {MOST_VALUES:,} values")
 
 
 def decode_fields(raw: bytes) -> dict[str, msgspec.Raw]:

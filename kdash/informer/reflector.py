@@ -65,6 +65,7 @@ class Reflector:
         tick_number: Callable[[], int] | None = None,
         use_watch_list: bool = True,
         page_size: int = 0,
+        max_cache: int = 0,
         min_watch_timeout_s: float = MINIMUM_WATCH_TIMEOUT_S,
         watch_error_handler: WatchErrorHandler | None = None,
         transform: Callable[[KubeObject], KubeObject] | None = None,
@@ -100,7 +101,7 @@ class Reflector:
             store, name=name, tap=tap, handle_error=watch_error_handler or default_watch_error_handler,
             stopping=lambda: self._stopping,
         )  # fmt: skip
-        self._rules = RequestRules(page_size, min_watch_timeout_s)
+        self._rules = RequestRules(page_size, min_watch_timeout_s, max_cache)
         self._machine = ReflectorMachine(
             name=name,
             event_filter=EventFilter(expected_api_version, expected_kind),

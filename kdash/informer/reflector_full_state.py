@@ -12,6 +12,7 @@ from kdash.informer import reflector_effects as fx
 from kdash.informer import reflector_states as at
 from kdash.informer.errors import (
     ApiStatusError,
+    CacheTooLarge,
     DecodeError,
     InformerError,
     VeryShortWatchError,
@@ -23,6 +24,7 @@ from kdash.informer.errors import (
 from kdash.informer.event_filter import CHANGES, EventFilter, is_unsupported_table
 from kdash.informer.list_watch import ListOptions, WatchEvent
 from kdash.informer.objects import KubeObject
+from kdash.informer.packing_arrivals import ArrivalPacker
 from kdash.informer.pager import ListPager, ListResult
 from kdash.informer.patience import SYNC_PATIENCE_S
 from kdash.informer.reflector_session import VERY_SHORT_S, SessionFrame, error_class
@@ -60,7 +62,7 @@ class FullStateTransitions(SessionFrame):
     def _begin_list(self) -> None:
         version, reason = self._rules.list_version(self.version)
         limit, why_limit = self._rules.page_limit(version, self.version)
-        pager = ListPager(ListOptions(resource_version=version), limit)
+        pager = ListPager(ListOptions(resource_version=version, max_bytes=self._rules.max_cache), limit)
         now = self._now
         self._enter(at.Listing(pager, version, limit, why_limit, now, now))
         self._tell("list.start", version, reason, limit, why_limit, 1)
@@ -69,7 +71,7 @@ class FullStateTransitions(SessionFrame):
     def _retry_as_quorum_read(self, state: at.Listing) -> None:
         """The same list once more with version "", at once and with the same limit (RF-16)."""
         state.attempt = 2
-        state.pager = ListPager(ListOptions(), state.limit)
+        state.pager = ListPager(ListOptions(max_bytes=self._rules.max_cache), state.limit)
         state.started_at = state.page_sent_at = self._now
         self._tell("list.start", "", "unavailable", state.limit, state.why_limit, 2)
         self._out.append(fx.SendList(state.pager.request))
@@ -141,7 +143,7 @@ class FullStateTransitions(SessionFrame):
         self._out.append(fx.OpenWatch(self._rules.watch_list(version, timeout_s)))
 
     def _watch_list_opened(self, state: at.OpeningWatchList, _: fx.WatchOpened) -> None:
-        self._enter(at.WatchListing(state.started_at, state.timeout_s))
+        self._enter(at.WatchListing(state.started_at, state.timeout_s, ArrivalPacker(self._rules.max_cache)))
         self._out += (self._await_end(0), fx.ReadEvents())
 
     def _watch_list_open_failed(self, _: at.OpeningWatchList, failed: fx.WatchOpenFailed) -> None:
@@ -149,7 +151,7 @@ class FullStateTransitions(SessionFrame):
 
     def _initial_events(self, state: at.WatchListing, arrived: fx.EventsArrived) -> None:
         """Take events into the temporary store until the end bookmark (RF-22, RF-23)."""
-        added = state.added
+        added, taken = state.added, list[KubeObject]()
         for index, event in enumerate(arrived.events):
             type_, obj = event.type, event.object
             if type_ == "ERROR":
@@ -168,13 +170,19 @@ class FullStateTransitions(SessionFrame):
             if type_ != "ADDED":
                 state.resource_version = obj.resource_version
             if type_ in CHANGES:
-                self._take_initial(state, type_, obj)
+                self._take_initial(state, type_, obj, taken)
             elif type_ != "BOOKMARK":
                 self._out.append(fx.Reject(event, "unknown event type", counted=True))
             elif event.initial_events_end:
                 self._initial_complete(state, arrived.events[index + 1 :])
                 return
         self._tell_progress(state)
+        try:
+            state.arrivals.add(taken)
+        except CacheTooLarge as error:
+            self._out.append(fx.CloseStream())
+            self._end_session(error, "watch-list")
+            return
         if state.added > added:
             self._out.append(self._await_end(len(state.initial)))
         self._out.append(fx.ReadEvents())
@@ -182,7 +190,7 @@ class FullStateTransitions(SessionFrame):
     def _await_end(self, objects: int) -> fx.Effect:
         return fx.AwaitEndBookmark(_TELL_S, self._sync_patience_s, objects)
 
-    def _take_initial(self, state: at.WatchListing, type_: str, obj: KubeObject) -> None:
+    def _take_initial(self, state: at.WatchListing, type_: str, obj: KubeObject, taken: list[KubeObject]) -> None:
         key = obj.key
         if type_ == "DELETED":
             state.deleted += 1
@@ -199,6 +207,8 @@ class FullStateTransitions(SessionFrame):
                 self._report("transform", error)
                 return
         state.initial[key] = obj
+        if type(obj) is KubeObject:
+            taken.append(obj)
 
     def _tell_progress(self, state: at.WatchListing) -> None:
         self._tell("watchlist.progress", state.added, state.modified, state.deleted, len(state.initial))

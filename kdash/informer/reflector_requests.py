@@ -55,6 +55,8 @@ class RequestRules:
 
     page_size: int = 0
     min_watch_timeout_s: float = MINIMUM_WATCH_TIMEOUT_S
+    max_cache: int = 0
+    """kdash extension: bytes that a full state may take, compressed; 0: no such bound."""
 
     def list_version(self, memory: VersionMemory) -> tuple[str, str]:
         """Version of a list and the reason: unavailable, first or last (RF-11)."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from kdash.informer.list_watch import WatchEvent
 from kdash.informer.objects import KubeObject
+from kdash.informer.packing_arrivals import ArrivalPacker
 from kdash.informer.pager import ListPager
 
 __all__ = [
@@ -66,6 +67,8 @@ class WatchListing:
     started_at: float
     """Before the request was sent."""
     timeout_s: int
+    arrivals: ArrivalPacker = field(default_factory=ArrivalPacker)
+    """What compresses the oldest objects of a large state while more come."""
     initial: dict[str, KubeObject] = field(default_factory=dict)
     """The temporary store (RF-22), by key, transformed."""
     resource_version: str = ""

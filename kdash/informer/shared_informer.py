@@ -208,7 +208,7 @@ class SharedIndexInformer:
             expected_kind=resource.kind if resource else "",
             resync_period_s=self._registry.check_period_s, should_resync=self._processor.should_resync,
             tick_number=lambda: self._processor.tick,
-            use_watch_list=options.watch_list, page_size=options.page_size,
+            use_watch_list=options.watch_list, page_size=options.page_size, max_cache=options.max_cache,
             min_watch_timeout_s=options.min_watch_timeout_s, watch_error_handler=self._watch_error_handler,
             transform=self._transform, clock=self._clock, rng=self._rng, tap=self._tap,
             sync_patience_s=options.sync_patience_s, silence=silence_rules(options.stall_after_s),

@@ -74,6 +74,8 @@ class Wanted:
     page_size: int = 0
     stall_after_s: float = STALL_AFTER_S
     sync_patience_s: float = SYNC_PATIENCE_S
+    max_cache: int = 0
+    """Bytes that a full state may take, compressed; 0: no such bound."""
     slow_limit_s: float = 0.1
     seed: int | None = None
     transform: Callable[[KubeObject], Any] | None = None
@@ -313,7 +315,7 @@ class LiveObservation(OrderDoor):
         factory = SharedInformerFactory(
             client, wanted.resync_s, namespace, selecting(wanted), queue=wanted.queue,
             watch_list=wanted.watch_list, page_size=wanted.page_size, metadata_only=wanted.metadata_only,
-            tap=self.tap, clock=self.recorder.clock, versions=self.microscope.versions.put,
+            max_cache=wanted.max_cache, tap=self.tap, clock=self.recorder.clock, versions=self.microscope.versions.put,
             transform=wanted.transform, stall_after=wanted.stall_after_s, sync_patience=wanted.sync_patience_s,
         )  # fmt: skip
         for info in infos:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kdash.informer.errors import ApiStatusError
+from kdash.informer.errors import ApiStatusError, CacheTooLarge, DecodeError
 from kdash.informer.list_watch import ListOptions, ListPage
 from kdash.informer.pager import ListPager, list_in_pages
 from tests.informer.fake_source import expired
@@ -121,3 +121,25 @@ def test_a_pager_drops_the_items_of_an_expired_paging() -> None:
     result = pager.on_page(page("2", "a", "b"))
     assert result is not None
     assert [obj.name for obj in result.items] == ["a", "b"]
+
+
+@pytest.mark.parametrize("tokens", [["a", "a"], ["a", "b", "a"]])
+def test_a_continue_token_that_comes_back_is_an_error(tokens: list[str]) -> None:
+    pages = iter([page("1", f"o{n}", token=token) for n, token in enumerate(tokens)])
+    with pytest.raises(DecodeError, match="continue token that it gave before"):
+        list_in_pages(lambda _: next(pages), ListOptions())
+
+
+def test_three_pages_in_a_row_without_items_are_an_error_and_fewer_are_none() -> None:
+    pages = iter([page("1", token=f"t{n}") for n in range(3)])
+    with pytest.raises(DecodeError, match="3 pages of the list in a row without an object"):
+        list_in_pages(lambda _: next(pages), ListOptions())
+    names: list[list[str]] = [[], [], ["a"], [], [], ["b"]]
+    some = iter([page("1", *each, token=f"t{n}" if n < 5 else "") for n, each in enumerate(names)])
+    assert [obj.name for obj in list_in_pages(lambda _: next(some), ListOptions()).items] == ["a", "b"]
+
+
+def test_pages_whose_objects_take_more_than_the_bound_are_refused() -> None:
+    pages = iter([page("1", *[f"o{n}-{i}" for i in range(50)], token=f"t{n}") for n in range(50)])
+    with pytest.raises(CacheTooLarge):
+        list_in_pages(lambda _: next(pages), ListOptions(max_bytes=20_000))

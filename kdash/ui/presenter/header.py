@@ -20,6 +20,8 @@ _STYLE = {"LIVE": "word", "SYNCING": "warn", "STARTING": "warn", "RETRY": "bad",
 _MUCH = 0.8
 """Of the speed that was asked for: below, both are shown."""
 _QUIET_S = 60.0
+_LAST_BOOKMARK = ", last bookmark "
+"""Left out where it does not fit."""
 
 
 def state_word(snapshot: Snapshot, now: float, paused_events: int | None = None) -> tuple[str, str]:
@@ -79,7 +81,7 @@ def _freshness(snapshot: Snapshot, now: float) -> str:
     bookmarks = [each.last_bookmark_at for each in snapshot.informers if each.last_bookmark_at is not None]
     if not bookmarks:
         return f"quiet {age}"
-    return f"quiet {age}, last bookmark {ago(now, max(bookmarks))} ago"
+    return f"quiet {age}{_LAST_BOOKMARK}{ago(now, max(bookmarks))} ago"
 
 
 def header_line(
@@ -122,7 +124,10 @@ def header_line(
     joint = f" {dot} " if context.width < 110 else "   "
     used = sum(width_of(text) for text, _ in head)
     for index, part in enumerate(part for part in parts if part):
-        text = (" " if index == 0 else joint) + part.strip()
+        gap = " " if index == 0 else joint
+        if used + width_of(gap + part.strip()) > context.width:
+            part = part.partition(_LAST_BOOKMARK)[0]
+        text = gap + part.strip()
         if used + width_of(text) > context.width:
             break
         head.append((text, "" if index < 2 else "dim"))

@@ -107,6 +107,9 @@ def readable(informer: str, content: Any) -> dict[str, Any] | None:
     return decoded
 
 
+_SAMPLE_MAX = 256 << 10
+
+
 class VersionPacker:
     """Packs superseded contents with a dictionary per informer. From any thread."""
 
@@ -121,7 +124,7 @@ class VersionPacker:
             return content, getattr(content, "stored_size", 0)
         with self._lock:
             packer = self._packers.setdefault(informer, Packer(32 * 1024))
-            if packer.codec is None:
+            if packer.codec is None and content.stored_size <= _SAMPLE_MAX:
                 samples = self._samples.setdefault(informer, [])
                 samples.append(content.to_json())
                 if len(samples) >= _LEARN_FROM:

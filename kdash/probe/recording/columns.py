@@ -35,6 +35,7 @@ from typing import Any
 from kdash.informer.tap import FIELDS, Record
 from kdash.probe.recording.links import IN_ORDER, Group, Links
 from kdash.probe.recording.shapes import FIELDS_OF, check, check_head, check_sizes
+from kdash.probe.recording.weight import NUMBERS_MAX, STRINGS_MAX, TooMuch
 
 __all__ = ["StringTable", "event_keys", "from_rows", "keys_in_rows", "packed", "pass_over", "unpacked"]
 
@@ -54,6 +55,8 @@ class StringTable:
     def __init__(self) -> None:
         self.strings: list[str] = []
         self._numbers: dict[str, int] = {}
+        self.weight = 0
+        """Of the strings that were read, in bytes, about."""
 
     def number(self, value: str) -> int:
         """The number of a string, which is added if need be."""
@@ -72,8 +75,12 @@ class StringTable:
         """Take in what a chunk adds. Raises ValueError when a chunk before it is missing."""
         if first == 0:
             self.strings.clear()
+            self.weight = 0
         if first != len(self.strings) or not all(type(value) is str for value in strings):
             raise ValueError("a chunk before it is missing")
+        self.weight += sum(map(len, strings)) + 64 * len(strings)
+        if self.weight > STRINGS_MAX:
+            raise TooMuch("a table of strings that no kdash writes")
         self.strings.extend(strings)
 
 
@@ -97,6 +104,8 @@ def unpacked(data: Any, table: StringTable, links: Links) -> list[Record]:
     """What `packed` was given. Raises some ordinary error when `data` is nothing that `packed` returned."""
     first, strings, kinds, order, seqs, instants, groups = data
     table.grow(first, strings)
+    if len(order) > NUMBERS_MAX:
+        raise TooMuch("more records than a kdash writes at once")
     all_seqs = _read(seqs, table.strings, (), len(order))
     all_instants = _read(instants, table.strings, (), len(order))
     rows: list[Any] = []
@@ -290,6 +299,8 @@ def _merged(expected: Sequence[Any], right: Any, rest: Any, strings: Sequence[st
 
 def _read(column: Any, strings: Sequence[str], seqs: Sequence[int], count: int) -> Sequence[Any]:
     kind, *rest = column
+    if count > NUMBERS_MAX or (kind in "bo" and len(rest[0]) > NUMBERS_MAX):
+        raise TooMuch("more values than a kdash writes at once")
     if kind == "=":
         check_sizes([value := _tupled(rest[0])])
         return [value] * count
@@ -339,6 +350,8 @@ def _plain(data: Any) -> array[int]:
     width, planes = data
     code = dict(_CODES)[width]
     count, rest = divmod(len(planes), width)
+    if count > NUMBERS_MAX:
+        raise TooMuch("more values than a kdash writes at once")
     if rest:
         raise ValueError("planes of different lengths")
     if width == 1:

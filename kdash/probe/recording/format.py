@@ -40,6 +40,8 @@ from typing import Any, NamedTuple
 import msgspec
 import zstandard
 
+from kdash.probe.recording.weight import CONTENTS_MAX, PAYLOAD_MAX, TooMuch, check_weight
+
 __all__ = [
     "CHUNK_MARK", "CONTENTS", "FILE_HEAD", "HEAD_SIZE", "PART", "STEPS", "BadRecording", "Counts", "Damaged", "Head",
     "check_file_head", "pack_chunk", "pack_contents", "read_head", "unpack_chunk", "unpack_contents",
@@ -54,7 +56,6 @@ _FILE = struct.Struct("<16sHH")
 _HEAD = struct.Struct("<4scIIIddIIII")
 _CRC = struct.Struct("<I")
 _LENGTH = struct.Struct("<I")
-_LARGEST = 64 << 20  # of a payload; the writer cuts far earlier
 _LEVEL, _QUICK_LEVEL = 9, 1
 _FARTHEST_S = 1e12
 FILE_HEAD = _FILE.pack(_MAGIC, VERSION, 0)
@@ -172,7 +173,7 @@ def unpack_contents(head: Head, packed: bytes) -> tuple[Any, bytes]:
     if len(packed) < _LENGTH.size:
         raise Damaged("contents without an index")
     length = _LENGTH.unpack_from(packed)[0]
-    index = _decoded(_unpacked(packed[_LENGTH.size : _LENGTH.size + length], _LARGEST))
+    index = _decoded(_unpacked(packed[_LENGTH.size : _LENGTH.size + length], PAYLOAD_MAX))
     return index, packed[_LENGTH.size + length :]
 
 
@@ -187,14 +188,16 @@ def _chunk(kind: bytes, packed: bytes, size: int, counts: Counts) -> bytes:
 
 
 def _check(head: Head, packed: bytes) -> None:
-    if len(packed) != head.length or zlib.crc32(packed) != head.crc or head.size > _LARGEST:
+    if len(packed) != head.length or zlib.crc32(packed) != head.crc:
         raise Damaged("a chunk is damaged")
+    if head.size > (CONTENTS_MAX if head.kind == CONTENTS else PAYLOAD_MAX):
+        raise Damaged("a chunk of a size that no kdash writes")
 
 
 def _unpacked(frame: bytes, size: int, before: bytes = b"") -> bytes:
     try:
         said = zstandard.frame_content_size(frame)
-        if not 0 <= said <= min(size, _LARGEST):
+        if not 0 <= said <= size:
             raise Damaged("a chunk of another size than its head says")
         return zstandard.ZstdDecompressor(dict_data=_dictionary(before)).decompress(frame) if said else b""
     except zstandard.ZstdError as error:
@@ -203,7 +206,10 @@ def _unpacked(frame: bytes, size: int, before: bytes = b"") -> bytes:
 
 def _decoded(raw: bytes) -> Any:
     try:
+        check_weight(raw)
         return msgspec.msgpack.decode(raw)
+    except TooMuch as error:
+        raise Damaged(f"a chunk that would take too much memory: {error}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Damaged(f"a chunk is no msgpack: {error}") from None
 

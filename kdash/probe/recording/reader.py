@@ -31,12 +31,15 @@ from kdash.probe.recording.format import (
 )
 from kdash.probe.recording.journal import Step
 from kdash.probe.recording.links import Links
+from kdash.probe.recording.weight import BASES_MAX, KEPT_MAX
 from kdash.probe.recording.writer import GONE
 
 __all__ = ["Chunk", "ContentStore", "Memory", "Part", "Recording", "open_recording", "read_steps"]
 
 _DAMAGE_MAX = 20
 _BLOCK = 1 << 20
+_EXPANSION = 16  # bytes that are kept of contents for a byte of the file; those that kdash writes need four
+_CONTENT = 100
 
 
 class Chunk(NamedTuple):
@@ -195,14 +198,23 @@ class ContentStore:
         self._raw = raw
         self.newest: dict[tuple[str, str], tuple[int, Any]] = {}
         self._fresh: dict[int, Any] = {}
+        self._sizes: dict[tuple[str, str], int] = {}
+        self._kept = self._kept_fresh = 0
+        self._allowed = KEPT_MAX
 
     def take(self, head: Head, packed: bytes) -> None:
         """Take in a chunk of contents. Raises `Damaged`."""
+        self._allowed += _EXPANSION * len(packed)
         index, frame = unpack_contents(head, packed)
         try:
             first, whose, lengths, based = index
             who = [(str(informer), str(key)) for informer, key in whose]
-            bases = [self._raw(self.newest[who[at]][1]) for at in based]
+            bases, held = [], 0
+            for at in based:
+                bases.append(self._raw(self.newest[who[at]][1]))
+                held += len(bases[-1])
+                if held > BASES_MAX:
+                    raise Damaged("contents that refer to more than a kdash would")
             if len(who) != len(lengths) or any(length < 0 for length in lengths) or sum(lengths) != head.size:
                 raise Damaged("contents of other lengths than they are said to have")
             blob = contents_of(frame, head.size, bases)
@@ -210,12 +222,20 @@ class ContentStore:
             for number, (whom, length) in enumerate(zip(who, lengths, strict=True), int(first)):
                 content = self._make(whom[0], blob[start : start + length])
                 start += length
+                self._keep(whom, int(getattr(content, "stored_size", length)))
                 self._fresh[number] = content
                 if (former := self.newest.get(whom)) is not None:  # the steps of this chunk may name it
                     self._fresh[former[0]] = former[1]
                 self.newest[whom] = (number, content)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise Damaged(f"contents that cannot be read ({type(error).__name__})") from None
+
+    def _keep(self, whom: tuple[str, str], size: int) -> None:
+        """Count a content that is kept. Raises `Damaged` when the file is far too small for so much."""
+        kept, fresh = self._kept + size - self._sizes.get(whom, 0), self._kept_fresh + size
+        if max(kept, fresh) + _CONTENT * len(self._fresh) > self._allowed:
+            raise Damaged("contents that would take too much memory")
+        self._kept, self._kept_fresh, self._sizes[whom] = kept, fresh, size
 
     def get(self, informer: str, key: str, number: int) -> Any:
         """A content by its number; None when there is none, or it was damaged."""
@@ -232,10 +252,12 @@ class ContentStore:
         known = self.newest.get((informer, key))
         if known is not None and known[0] <= number:
             del self.newest[informer, key]
+            self._kept -= self._sizes.pop((informer, key), 0)
 
     def end_chunk(self) -> None:
         """The steps of this chunk are done."""
         self._fresh.clear()
+        self._kept_fresh = 0
 
 
 def read_steps(recording: Recording, chunk: Chunk, memory: Memory) -> list[Step]:

@@ -17,7 +17,7 @@ import zstandard
 
 __all__ = ["BYTES_MAX", "EventWindow", "StoredEvent"]
 
-BYTES_MAX = 16 << 20
+BYTES_MAX = 8 << 20
 _BLOCK = 128
 _OVERHEAD = 200  # bytes of an event besides its state
 
@@ -142,7 +142,8 @@ def _packed(events: list[StoredEvent]) -> bytes:
         known = maker is not None and events[maker].raw == event.previous
         rows.append((event.version, event.type, event.key, event.raw, maker if known else event.previous))
         made_by[event.key] = at
-    return zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(rows))
+    packed = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(rows))
+    return bytes(memoryview(packed))  # a copy of its size: the other was cut from a block for the worst case
 
 
 def _unpacked(packed: bytes) -> list[StoredEvent]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,6 +44,8 @@ class HandlerSpec:
     """`package.module:callable` of the user's own handler."""
     slow_limit_s: float | None = None
     """From which run time its calls count as slow; None: the observation's limit."""
+    catch_up_at: int = 0
+    """A sleeping handler does not sleep from so many waiting notifications on, until none waits; 0: it always does."""
 
     @property
     def design(self) -> str:
@@ -65,9 +68,11 @@ class HandlerSpec:
 def default_handlers(*, demo: bool = False) -> tuple[HandlerSpec, ...]:
     """`audit` counts and resyncs; in the demo there is also `slow`, so that a backlog can be seen growing.
 
-    `slow` sleeps 100 to 340 ms a call by design, which is too long for the demo's rate, and asks for no resync.
+    `slow` sleeps 100 to 340 ms a call by design, which is too long for the demo's rate, and asks for no resync. What
+    waits for a handler is memory without a bound: once 400 notifications wait it catches up.
     """
-    return (HandlerSpec("audit"), HandlerSpec("slow", 0.22, 0.12, 0.0)) if demo else (HandlerSpec("audit"),)
+    slow = HandlerSpec("slow", 0.22, 0.12, 0.0, catch_up_at=400)
+    return (HandlerSpec("audit"), slow) if demo else (HandlerSpec("audit"),)
 
 
 def parse_handler(text: str) -> HandlerSpec:
@@ -126,7 +131,7 @@ def make_handler(
         return code.make()
     if spec.delay_s <= 0:
         return CountingHandler()
-    return SleepingHandler(spec.delay_s, spec.jitter_s, stopping, random.Random(seed))
+    return SleepingHandler(spec.delay_s, spec.jitter_s, stopping, random.Random(seed), spec.catch_up_at)
 
 
 class CountingHandler:
@@ -143,17 +148,25 @@ class CountingHandler:
 
 
 class SleepingHandler(CountingHandler):
-    """Takes `delay_s` ± `jitter_s` a call, as a handler that talks to somebody would."""
+    """Takes `delay_s` ± `jitter_s` a call, as a handler that talks to somebody would; see `HandlerSpec.catch_up_at`."""
 
     def __init__(
-        self, delay_s: float, jitter_s: float, stopping: threading.Event, rng: random.Random
+        self, delay_s: float, jitter_s: float, stopping: threading.Event, rng: random.Random, catch_up_at: int = 0
     ) -> None:
         self._delay_s = delay_s
         self._jitter_s = jitter_s
         self._stopping = stopping
         self._rng = rng
+        self._catch_up_at = catch_up_at
+        self._catching_up = False
+        self.backlog: Callable[[], int] = int
+        """How many notifications wait for it, with the one that it is called for; its registration knows."""
 
     def _work(self) -> None:
+        if self._catch_up_at:
+            self._catching_up = self.backlog() >= (2 if self._catching_up else self._catch_up_at)
+            if self._catching_up:
+                return
         self._stopping.wait(self._delay_s + self._rng.uniform(-self._jitter_s, self._jitter_s))
 
     def on_add(self, obj: Any, is_in_initial_list: bool) -> None:

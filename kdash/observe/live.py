@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.patience import STALL_AFTER_S, SYNC_PATIENCE_S
 from kdash.informer.tap import RingTap, Tap
-from kdash.observe.handlers import HandlerSpec, default_handlers, make_handler
+from kdash.observe.handlers import HandlerSpec, SleepingHandler, default_handlers, make_handler
 from kdash.observe.microscope import Microscope
 from kdash.observe.order_door import OrderDoor
 from kdash.observe.orders import Orders
@@ -236,11 +236,14 @@ class LiveObservation(OrderDoor):
         """Let a handler join an informer. Raises `BadValue` when the user's code does not make one."""
         seed = None if self.wanted.seed is None else self._rng.randrange(1 << 30)
         period_s = self.wanted.resync_s if spec.period_s is None else spec.period_s
-        handler: ResourceEventHandler = make_handler(spec, self.stopping, seed)
+        made = make_handler(spec, self.stopping, seed)
+        handler: ResourceEventHandler = made
         if spec.code or spec.delay_s > 0:
             handler = WatchedHandler(handler, spec.name, informer.name, self.tap, self.microscope.sampler)
         self.recorder.describe_handler(informer.name, spec.name, spec.design, spec.slow_limit_s)
-        informer.add_event_handler(handler=handler, resync_period=period_s, name=spec.name)
+        registration = informer.add_event_handler(handler=handler, resync_period=period_s, name=spec.name)
+        if isinstance(made, SleepingHandler):
+            made.backlog = registration.backlog
 
     def in_background(self, work: Callable[[], object], name: str) -> threading.Thread:
         """Do what takes longer than an order may."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import pytest
 
@@ -68,3 +69,17 @@ def test_it_is_bounded_in_bytes_and_says_what_had_to_go() -> None:
     for event in stream(10_000):
         packed.append(event)
     assert len(packed) == 10_000 and packed.size < 3_000_000  # 30 MB as they are
+
+
+def test_what_it_takes_is_what_it_says() -> None:
+    """A compressor's answer comes in a block for the worst case: kept as it is, it would take as much as unpacked."""
+    events = stream(10_000)
+    window = EventWindow(10_000)
+    tracemalloc.start()
+    try:
+        for event in events:
+            window.append(event)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 2 * window.size

@@ -117,3 +117,27 @@ def test_a_sleeping_handler_sleeps_within_its_variation() -> None:
     for _ in range(200):
         handler.on_update(None, None)
     assert 0.2 <= min(waits) < 0.25 and 0.35 < max(waits) <= 0.4
+
+
+def test_the_demos_slow_handler_catches_up_before_its_backlog_fills_the_memory() -> None:
+    naps: list[int] = []
+    waiting = [0]
+
+    class Noted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            naps.append(waiting[0])
+            return False
+
+    handler = make_handler(default_handlers(demo=True)[1], Noted(), seed=1)
+    assert isinstance(handler, SleepingHandler)
+    handler.backlog = lambda: waiting[0]
+    for count in (*range(1, 500), *range(500, 0, -1), 1, 2, 3):
+        waiting[0] = count
+        handler.on_update(None, None)
+    assert naps == [*range(1, 400), 1, 1, 2, 3]
+    always = make_handler(parse_handler("mine=sleep:1s"), Noted())
+    assert isinstance(always, SleepingHandler)
+    naps.clear()
+    waiting[0] = 10_000
+    always.on_update(None, None)
+    assert naps == [10_000]

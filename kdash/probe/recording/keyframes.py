@@ -114,7 +114,7 @@ class Keyframes:
         writer.dispatch_table = {**copyreg.dispatch_table, **_NEW, self._shared: share}
         with _no_collection():
             writer.dump(state)
-        packed = zstandard.ZstdCompressor(level=1).compress(out.getbuffer())
+        packed = bytes(memoryview(zstandard.ZstdCompressor(level=1).compress(out.getbuffer())))  # a copy of its size
         with self._lock:
             if part != self._part:
                 return

@@ -127,6 +127,10 @@ def decode_fields(raw: bytes) -> dict[str, msgspec.Raw]:
     try:
         return _fields_decoder.decode(raw)
     except DECODING_ERRORS as error:
+        text = repaired_text(raw, error)
+    try:
+        return _fields_decoder.decode(text)
+    except DECODING_ERRORS as error:
         raise malformed(error) from None
 
 

@@ -23,7 +23,7 @@ from kdash.observe.microscope import Microscope
 from kdash.observe.order_door import OrderDoor
 from kdash.observe.orders import Orders
 from kdash.observe.recording import Recordings
-from kdash.observe.redact import redacted
+from kdash.observe.redact import decoded
 from kdash.observe.scope import Contexts, Scoping, selecting, target_of
 from kdash.observe.session import Session
 from kdash.observe.summary import summary_of
@@ -184,7 +184,7 @@ class LiveObservation(OrderDoor):
         if obj is None:
             return None
         self.tap.emit("cache.read", ref.informer, "object", 1)
-        return redacted(ref.informer, obj.to_dict())
+        return decoded(ref.informer, obj)
 
     def labels(self, ref: ObjectRef) -> Mapping[str, str]:
         return {} if (obj := self._cached(ref)) is None else obj.labels
@@ -199,7 +199,7 @@ class LiveObservation(OrderDoor):
         obj = self._cached(ref)
         if obj is None:
             return known[1] if known is not None else ""
-        words = summary_of(redacted(ref.informer, obj.to_dict()))
+        words = summary_of(decoded(ref.informer, obj))
         if len(self._summaries) >= _SUMMARIES_MAX:
             self._summaries.clear()
         self._summaries[ref] = (obj.resource_version, words)

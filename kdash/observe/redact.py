@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["HIDDEN", "holds_secrets", "redacted"]
+from kdash.informer.errors import DecodeError
+from kdash.informer.objects import KubeObject
+
+__all__ = ["HIDDEN", "decoded", "holds_secrets", "redacted"]
 
 HIDDEN = "‹hidden›"
 _NAMES = ("secrets", "secrets.v1")  # of informers of core Secrets; those of other groups carry their group
@@ -19,6 +22,17 @@ _OF_METADATA_HIDDEN = ("annotations", "managedFields")
 def holds_secrets(informer: str) -> bool:
     """Whether the informer of this name observes Secrets."""
     return informer in _NAMES
+
+
+def decoded(informer: str, obj: KubeObject) -> dict[str, Any]:
+    """The object as it may be shown; of one that cannot be decoded, who it is and why."""
+    try:
+        whole = obj.to_dict()
+    except DecodeError as error:
+        name = {"name": obj.name, "namespace": obj.namespace, "resourceVersion": obj.resource_version}
+        why = f"not shown: {error}"
+        return {"apiVersion": obj.api_version, "kind": obj.kind, "metadata": name, "error": why}
+    return redacted(informer, whole)
 
 
 def redacted(informer: str, obj: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 from kdash.informer.objects import KubeObject
 from kdash.observe.door import Outcome
 from kdash.observe.read_ahead import ReadAhead
-from kdash.observe.redact import HIDDEN, holds_secrets
+from kdash.observe.redact import HIDDEN, decoded, holds_secrets
 from kdash.observe.refusals import Refusals
 from kdash.observe.summary import summary_of
 from kdash.observe.versions import VersionPacker, changes_between, history_of, readable, version_content
@@ -174,7 +174,7 @@ class ReplayObservation(Refusals):
             return ""
         if holds_secrets(ref.informer):
             return HIDDEN  # its keys were not recorded
-        return summary_of(content.to_dict())
+        return summary_of(decoded(ref.informer, content))
 
     def history(self, ref: ObjectRef) -> tuple[VersionView, ...]:
         return history_of(self._player.recorder, ref)

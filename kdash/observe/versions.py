@@ -18,7 +18,7 @@ import msgspec
 from kdash.informer.objects import KubeObject
 from kdash.informer.packing import Packer
 from kdash.informer.queue.protocol import DeletedFinalStateUnknown
-from kdash.observe.redact import HIDDEN, holds_secrets, redacted
+from kdash.observe.redact import HIDDEN, decoded, holds_secrets, redacted
 from kdash.probe.history import VersionFed
 from kdash.probe.objects import ObjectRef
 from kdash.probe.paths import PathTopic
@@ -101,10 +101,10 @@ def readable(informer: str, content: Any) -> dict[str, Any] | None:
     """A version's content, decoded; a Secret's says so where its values were."""
     if not isinstance(content, KubeObject):
         return None
-    decoded = redacted(informer, content.to_dict())
+    shown = decoded(informer, content)
     if holds_secrets(informer):
-        decoded["data"] = HIDDEN
-    return decoded
+        shown["data"] = HIDDEN
+    return shown
 
 
 _SAMPLE_MAX = 256 << 10

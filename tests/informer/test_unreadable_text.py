@@ -21,6 +21,8 @@ def test_half_a_surrogate_pair_costs_that_text_and_nothing_else(field: str) -> N
     assert obj.kind == "Pod"
     assert obj.to_dict()["metadata"] == {field: "a\ufffdz"}
     assert obj["spec"] == {"x": 1}
+    last = KubeObject.from_bytes(b'{"kind":"Pod","data":"a%b","spec":{"x":1}}' % HALF)
+    assert (last["data"], last["spec"]) == ("a\ufffd", {"x": 1})
     json.dumps(obj.to_dict(), ensure_ascii=False).encode()  # can be written
 
 

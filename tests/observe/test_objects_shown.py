@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdash.observe.redact import HIDDEN, redacted
+from kdash.informer.objects import KubeObject
+from kdash.observe.redact import HIDDEN, decoded, redacted
 from kdash.observe.summary import summary_of
 
 SECRET = {
@@ -48,6 +49,12 @@ def test_what_is_a_secret_is_decided_by_the_resource_not_by_the_objects_own_kind
     assert "hunter2" not in text and "aHVudGVyMg" not in text and "red" not in text
     settings = {"kind": "Secret", "data": {"a": "b"}}  # a custom resource of another group
     assert redacted("secrets.example.com", dict(settings)) == settings
+
+
+def test_an_object_of_too_many_values_says_so_in_place_of_its_content() -> None:
+    raw = b'{"kind":"Pod","metadata":{"name":"a"},"x":[' + b"[]," * 1_000_001 + b"0]}"
+    shown = decoded("pods", KubeObject.from_bytes(raw))
+    assert shown["metadata"]["name"] == "a" and "more than 1,000,000 values" in shown["error"]
 
 
 def test_other_kinds_are_left_alone() -> None:

@@ -163,7 +163,7 @@ class WatchGuard:
                 step = self._silence.look(now, since)
                 if step is not Step.OPEN:
                     wait_s = poll_s if since is None else self._silence.due_at(now, since) - now
-                    self._clock.wait(self._condition, max(wait_s, poll_s / 100))
+                    self._clock.wait(self._condition, min(max(wait_s, poll_s / 100), poll_s))
                     continue
                 cancel = self._cancel = CancelToken()
             if stream is not None and since is not None:

@@ -103,6 +103,7 @@ class WatchSilence:
         self._bookmark_at: float | None = None
         self._doublings = 0
         self._since: float | None = None  # of the silence that is looked at
+        self._unread = False  # nobody read at the last look
         self._not_before = float("-inf")  # silence counts from here
         self._may_open_at = float("-inf")
         self._phase_ends_at = 0.0
@@ -134,7 +135,9 @@ class WatchSilence:
     # what the watch does -------------------------------------------------------------------------------
 
     def new_stream(self) -> None:
-        """A watch was opened in the regular way: its first bookmark ends no gap."""
+        """A watch was opened in the regular way: its first bookmark ends no gap, and it is as quiet as before."""
+        if self.phase is Phase.READING:
+            self._since = None
         self._bookmark_at = None
         self._gaps_in_a_row = 0
 
@@ -165,9 +168,11 @@ class WatchSilence:
 
     def _look_reading(self, now: float, silent_since: float | None) -> Step:
         if silent_since is None:
-            self._since = None
-            self._bookmark_at = None  # a gap in which nobody read measures nothing
+            if self._unread:
+                self._bookmark_at = None  # a gap in which nobody read for a while measures nothing
+            self._unread = True
             return Step.WAIT
+        self._unread = False
         if silent_since != self._since:
             if self._since is not None:
                 self._doublings = 0
@@ -216,8 +221,8 @@ class WatchSilence:
         """The second watch is the watch now."""
         self._unconfirmed = True
         self._doublings = 0
-        self.new_stream()
         self._keep(now)
+        self.new_stream()
 
     def kept(self, now: float) -> None:
         """The old watch could not be replaced any more: bytes came, or it is over."""

@@ -27,6 +27,7 @@ class World:
         self.second = second
         self.opened: list[float] = []
         self.replaced: list[float] = []
+        self._next_look = 0.0
         self._headers_at: float | None = None
         self._event_at: float | None = None
 
@@ -56,9 +57,12 @@ class World:
             elif self.now - self.opened[-1] >= policy.rules.open_within_s:
                 policy.open_failed(self.now)
             return
+        if policy.phase is Phase.READING and self.now < self._next_look:
+            return  # as the driver: every five seconds, and when something is due
         if policy.phase is Phase.PROVING and self._event_at is not None and self.now >= self._event_at:
             policy.brought(self.now)
         self._do(policy.look(self.now, self.since))
+        self._next_look = min(policy.due_at(self.now, self.since), self.now + 5.0)
 
     def _do(self, step: Step) -> None:
         if step is Step.OPEN:
@@ -146,6 +150,24 @@ def test_without_proof_the_wait_doubles_up_to_ten_minutes_and_a_byte_makes_it_sh
     woken_at = world.now
     world.run(woken_at + 100, [])
     assert 70 <= world.opened[-1] - woken_at <= 80
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_collection_that_was_quiet_for_an_hour_and_then_busy_recovers_within_ninety_seconds(seed: int) -> None:
+    busy = [(at, "byte") for at, _ in every(0.5, 4000.0) if at > 3600.0]
+    world = World(seed, second=lambda now: (2.0, 0.1 if now > 4000 else None)).run(4200.0, busy)
+    assert len(world.replaced) >= 1
+    assert world.replaced[0] - 4000.0 <= 90
+
+
+def test_a_regular_new_watch_is_no_byte_that_makes_the_wait_short() -> None:
+    world = World(1).run(1200.0, [])
+    waits = world.policy.wait_s
+    world.policy.new_stream()
+    world.since = world.now
+    world.run(world.now + 6, [])
+    assert waits >= 565
+    assert world.policy.wait_s == waits
 
 
 def test_an_event_that_the_old_watch_brings_too_is_no_proof() -> None:

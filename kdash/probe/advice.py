@@ -162,7 +162,7 @@ def slow_calls(picture: Snapshot, limits: Limits) -> Iterator[AdviceView]:
 
 
 def _never_drains(handler: HandlerView, picture: Snapshot, limits: Limits) -> bool:
-    if handler.hung_s:
+    if handler.hung_s or (handler.trend.word not in ("early", "grows")):  # pane 5 says so too
         return False
     return handler.pending >= limits.pending and not picture.gate.held and _grows(handler, limits.growing_s)
 

@@ -286,6 +286,8 @@ def test_one_sentence_a_handler_over_half_a_minute_which_does_not_flip() -> None
     for second in range(60):
         tape.call("mine", backlog=200 + 10 * second)
         tape.pass_time(1)
+        advised = [each for each in advise(tape.snapshot()) if each.rule == "never-drains"]
+        assert not advised or said(tape).startswith("falls behind")
     assert said(tape) == "falls behind: +10.0/s over 60s, 790 waiting; never drains at this rate"
 
 

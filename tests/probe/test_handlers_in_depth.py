@@ -336,7 +336,7 @@ def test_a_verdict_counts_once_it_has_held_for_five_seconds() -> None:
         outlook_.end_second(200, held=False)
     words = set()
     for second in range(60):
-        outlook_.end_second(0 if second % 7 == 0 else 200, held=False)
+        outlook_.end_second(0 if second % 20 == 0 else 200, held=False)
         words.add(outlook_.view.word)
     assert words == {"steady"}
     for _ in range(5):

@@ -2,9 +2,9 @@
 
 Contract: `KubeCredentials` is asked for headers before each request, so a refreshed token is used from the
 next request on and a running watch is never cut. Whatever cannot be had raises `CredentialError`; kdash
-sends no anonymous request for a user that has credentials configured. The kubernetes package (imported at
-the first request) does TLS, proxies and the old auth-providers, on a configuration of its own, and writes
-nothing back. Thread-safe.
+sends no anonymous request for a user that has credentials configured. The kubernetes package does TLS,
+proxies and the old auth-providers, on a configuration of its own, and writes nothing back; it is imported with
+this module, by the thread that connects: never by many reflectors at once. Thread-safe.
 
 Precedence as in client-go: tokenFile, token, basic, then exec or auth-provider; client certificates besides.
 """
@@ -23,6 +23,8 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import urllib3
+from kubernetes import config as kube_config
+from kubernetes.client import ApiClient, Configuration
 
 from kdash.cluster.client_certificate import authority_of, context_with, pair_of
 from kdash.cluster.connection import POOL_SIZE, keep_alive_options, make_cancellable
@@ -260,8 +262,6 @@ class KubeCredentials:
             return self._configuration
 
     def _new_pool(self) -> urllib3.PoolManager:
-        from kubernetes.client import ApiClient
-
         configuration = self._kube_configuration()
         if not configuration.verify_ssl:
             warnings.filterwarnings("ignore", category=urllib3.exceptions.InsecureRequestWarning)
@@ -280,9 +280,6 @@ class KubeCredentials:
 
 
 def _load_configuration(selection: Selection) -> Any:
-    from kubernetes import config as kube_config
-    from kubernetes.client import Configuration
-
     ours = (
         "exec",
         "token",

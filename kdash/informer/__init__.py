@@ -36,7 +36,6 @@ The names below are the public surface; they are imported when first used.
 from __future__ import annotations
 
 import importlib
-import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -74,7 +73,6 @@ if TYPE_CHECKING:
     from kdash.informer.tap import RingTap, Tap
     from kdash.informer.wait import CacheSyncError, SyncResult, wait_for, wait_for_cache_sync
 
-logging.getLogger("kdash").addHandler(logging.NullHandler())  # programs decide whether they want to see it
 
 _MODULES = {
     "clock": "Clock SystemClock VirtualClock new_random",

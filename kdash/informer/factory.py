@@ -185,6 +185,11 @@ class SharedInformerFactory:
         with self._lock:
             return {informer.name: informer for informer in self._informers.values()}
 
+    @property
+    def was_started(self) -> bool:
+        """Whether `start` has started an informer."""
+        return bool(self._started)
+
     def start(self, stop: CancelToken | None = None) -> None:
         """Start every informer that is not running yet; returns at once. After `shutdown` it does nothing.
 
@@ -203,10 +208,13 @@ class SharedInformerFactory:
     ) -> SyncResult:
         """Wait until every started informer has synced (client-go `WaitForCacheSync`).
 
-        The result is true when all have; it maps their names to bool, and `as_error()` says what went wrong.
+        The result is true when all have; it maps their names to bool, and `as_error()` says what went wrong. Raises
+        `InformerError` when none was started (client-go returns an empty map, which reads as synced).
         """
         with self._lock:
             started = list(self._started.values())
+        if not started:
+            raise InformerError("no informer was started: call start() before wait_for_cache_sync()")
         stop = stop or self._stop
         done = wait_for(stop, *started, timeout_s=seconds(timeout), clock=self._clock)
         error: InformerError | None = None
@@ -216,26 +224,39 @@ class SharedInformerFactory:
 
     def shutdown(self, timeout: timedelta | float | None = None) -> bool:
         """Stop and wait for every informer and handler; False when `timeout` passed first. May be repeated.
+
+        With `crash_through` it raises what a handler raised, after everything has ended.
         """
+        ended, crash = self._shut_down(timeout)
+        if crash is not None:
+            raise crash
+        return ended
+
+    def _shut_down(self, timeout: timedelta | float | None) -> tuple[bool, BaseException | None]:
         with self._lock:
             self._shutting_down = True
             started = list(self._started.values())
         self._stop.cancel()
         timeout_s = seconds(timeout)
         until = None if timeout_s is None else self._clock.monotonic() + timeout_s
-        ended = True
+        ended, crash = True, None
         for informer in started:
             left = None if until is None else max(0.0, until - self._clock.monotonic())
-            ended = informer.join(left) and ended
+            try:
+                ended = informer.join(left) and ended
+            except BaseException as error:
+                crash = crash or error
         if self._name is not None:
             self._name.release()
-        return ended
+        return ended, crash
 
     def __enter__(self) -> SharedInformerFactory:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.shutdown()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        _, crash = self._shut_down(None)
+        if crash is not None and error is None:
+            raise crash
 
 
 class ResourceInformer:
@@ -251,8 +272,13 @@ class ResourceInformer:
         return self._factory.informer_for(self.resource)
 
     def lister(self) -> Lister:
-        """Reads the informer's cache; makes the informer if there is none yet."""
-        return self.informer().lister()
+        """Reads the informer's cache; makes the informer if there is none yet.
+
+        When the factory was started before, that informer is not running: reading raises `InformerError` until `start`
+        was called again (client-go's lister finds nothing then, without a word).
+        """
+        informer = self.informer()
+        return informer.lister() if not self._factory.was_started else informer.lister(once_started=True)
 
 
 class _Group:

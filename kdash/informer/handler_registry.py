@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from kdash.informer.clock import Clock
 from kdash.informer.errors import InformerError
-from kdash.informer.handlers import ResourceEventHandler, name_for_handler
+from kdash.informer.handlers import ResourceEventHandler, check_handler, name_for_handler
 from kdash.informer.listener import ADD, ProcessorListener
 from kdash.informer.objects import KubeObject
 from kdash.informer.processor import SharedProcessor
@@ -42,7 +42,7 @@ class HandlerRegistry:
         default_period_s: float,
         clock: Clock,
         tap: Tap | None,
-        crash_through: bool,
+        on_crash: Callable[[BaseException], None] | None,
     ) -> None:
         self.started_lock = (
             threading.Lock()
@@ -57,13 +57,14 @@ class HandlerRegistry:
         self._informer = informer
         self._clock = clock
         self._tap = tap
-        self._crash_through = crash_through
+        self._on_crash = on_crash
         self._registrations: list[HandlerRegistration] = []
 
     def add(
         self, handler: ResourceEventHandler, asked_s: float | None, name: str | None
     ) -> HandlerRegistration:
         """Let a handler join; see `SharedIndexInformer.add_event_handler`."""
+        check_handler(handler)
         with self.started_lock:
             if self.stopped:
                 raise InformerError(
@@ -81,7 +82,7 @@ class HandlerRegistry:
         listener = ProcessorListener(
             handler, name=unique, clock=self._clock, informer=self._informer,
             requested_s=decision.requested_s, effective_s=decision.effective_s, asked_s=asked_s,
-            tap=self._tap, crash_through=self._crash_through,
+            tap=self._tap, on_crash=self._on_crash,
         )  # fmt: skip
         replayed = 0
         if self.started:

@@ -9,6 +9,7 @@ to deal with (`listener.ProcessorListener`); nothing is caught here.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
@@ -20,6 +21,7 @@ __all__ = [
     "FilteringResourceEventHandler",
     "ResourceEventHandler",
     "ResourceEventHandlerFuncs",
+    "check_handler",
     "name_for_handler",
     "takes_initial_list_flag",
 ]
@@ -85,6 +87,13 @@ class ResourceEventHandlerFuncs:
         on_delete: Callable[[StoreObject], None] | None = None,
         on_add_detailed: Callable[[KubeObject, bool], None] | None = None,
     ) -> None:
+        if on_add_detailed is not None:
+            _check_callback("on_add_detailed", on_add_detailed, _ADD)
+        elif on_add is not None:
+            _check_callback("on_add", on_add, _ADD if takes_initial_list_flag(on_add) else _ADD[:1])
+        for name, function, arguments in (("on_update", on_update, _UPDATE), ("on_delete", on_delete, _DELETE)):
+            if function is not None:
+                _check_callback(name, function, arguments)
         self.functions: tuple[Callable[..., None], ...] = tuple(
             function for function in (on_add_detailed or on_add, on_update, on_delete) if function is not None
         )
@@ -129,6 +138,47 @@ class FilteringResourceEventHandler:
     def on_delete(self, obj: StoreObject) -> None:
         if self.filter_func(obj):
             self.handler.on_delete(obj)
+
+
+_ADD, _UPDATE, _DELETE = ("obj", "is_in_initial_list"), ("old", "new"), ("obj",)
+
+
+def check_handler(handler: object) -> None:
+    """Raise TypeError when `handler` cannot be called as informers call it: from a thread, with these arguments."""
+    if isinstance(handler, FilteringResourceEventHandler):
+        check_handler(handler.handler)
+        return
+    if isinstance(handler, ResourceEventHandlerFuncs):  # its functions were looked at when it was made
+        return
+    for name, arguments in (("on_add", _ADD), ("on_update", _UPDATE), ("on_delete", _DELETE)):
+        callback = getattr(handler, name, None)
+        if callback is None:
+            raise TypeError(f"a handler needs {name}({', '.join(arguments)}); {type(handler).__qualname__} has none")
+        _check_callback(name, callback, arguments)
+
+
+def _check_callback(name: str, callback: Any, arguments: tuple[str, ...]) -> None:
+    called = f"{name}({', '.join(arguments)})"
+    if not callable(callback):
+        raise TypeError(f"{name} must be a function that can be called as {called}, not {type(callback).__qualname__}")
+    function = callback
+    while isinstance(function, functools.partial):
+        function = function.func
+    for each in (function, getattr(function, "__call__", None)):  # noqa: B004
+        if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):
+            raise TypeError(
+                f"{name} is an async function: an informer calls its handlers in threads and awaits nothing; give it a "
+                "plain function that hands over to the loop (asyncio.run_coroutine_threadsafe)"
+            )
+    try:
+        signature = inspect.signature(callback)
+    except (TypeError, ValueError):
+        return  # a function of C: it tells nothing
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        what = getattr(callback, "__qualname__", type(callback).__qualname__)
+        raise TypeError(f"{name} is called as {called}, which {what}{signature} does not take: {error}") from None
 
 
 def _qualified_name(named: Any) -> str:

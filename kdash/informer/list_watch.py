@@ -11,12 +11,12 @@ Guarantees asked of an implementation:
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, cast
 
 from kdash.informer.errors import ApiStatusError
+from kdash.informer.latch import Latch
 from kdash.informer.objects import KubeObject
 
 __all__ = ["CancelToken", "ListOptions", "ListPage", "ListerWatcher", "RewatchingListerWatcher", "WatchEvent",
@@ -27,37 +27,19 @@ class CancelToken:
     """A one-way switch with callbacks; the stop channel of Go's context. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards _callbacks and the switch
-        self._callbacks: list[Callable[[], None]] = []
-        self._event = threading.Event()
+        self._latch = Latch()
 
     @property
     def cancelled(self) -> bool:
-        return self._event.is_set()
+        return self._latch.turned
 
     def cancel(self) -> None:
         """Switch, then run the callbacks once in this thread. Further calls do nothing."""
-        with self._lock:
-            if self._event.is_set():
-                return
-            self._event.set()
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
+        self._latch.turn()
 
     def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Run `callback` on cancel (at once if that has happened); returns the way to take it back."""
-        with self._lock:
-            if not self._event.is_set():
-                self._callbacks.append(callback)
-                return lambda: self._forget(callback)
-        callback()
-        return lambda: None
-
-    def _forget(self, callback: Callable[[], None]) -> None:
-        with self._lock:
-            if callback in self._callbacks:
-                self._callbacks.remove(callback)
+        return self._latch.on_turned(callback)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ Contract:
   lock.
 - The handler is called from one daemon thread, one notification at a time, in the order of `add`.
 - A callback that raises, SystemExit and KeyboardInterrupt included, is logged and counted; the thread goes on,
-  after 1 s, with the next notification (client-go with ReallyCrash off). With `crash_through` the exception
-  ends the thread instead.
+  after 1 s, with the next notification (client-go with ReallyCrash off). With `on_crash` the exception ends the
+  thread instead, and `on_crash` is told.
 - `close` drops what is buffered; the running callback, if any, finishes later (`join` waits for it).
 - The handler counts as synced when the informer is and all its initial adds have returned normally; one that
   raised in an initial add never is (PL-11).
@@ -74,8 +74,9 @@ class ProcessorListener:
         effective_s: float = 0.0,
         asked_s: float | None = None,
         tap: Tap | None = None,
-        crash_through: bool = False,
+        on_crash: Callable[[BaseException], None] | None = None,
     ) -> None:
+        """`on_crash`: told what the handler raised, which then ends this listener; None: it goes on."""
         self.handler = handler
         self.name = name
         self.requested_s = requested_s
@@ -92,7 +93,7 @@ class ProcessorListener:
         self._informer = informer
         self._clock = clock
         self._tap = tap
-        self._crash_through = crash_through
+        self._on_crash = on_crash
         self._pause_before_next = False
         self.tracker = SingleFileTracker()
         self.tracker.on_synced(self._synced)
@@ -195,11 +196,15 @@ class ProcessorListener:
     # the thread ----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not self._closed:
-            if self._pause_before_next and self._buffer:
-                self._pause()
-            elif not self.deliver_next():
-                self._wait_for_work()
+        try:
+            while not self._closed:
+                if self._pause_before_next and self._buffer:
+                    self._pause()
+                elif not self.deliver_next():
+                    self._wait_for_work()
+        except BaseException as error:
+            assert self._on_crash is not None, "only then does `deliver_next` raise"
+            self._on_crash(error)
 
     def deliver_next(self) -> bool:
         """Call the handler with the oldest notification; False when there is none.
@@ -214,10 +219,10 @@ class ProcessorListener:
         try:
             self._call(notification)
         except BaseException:  # SystemExit too: a handler must not end its thread unseen
-            if self._crash_through:
+            self._crashed(notification)
+            if self._on_crash is not None:
                 self.running = False
                 raise
-            self._crashed(notification)
         self.running = False
         return True
 
@@ -241,7 +246,8 @@ class ProcessorListener:
         self.crashes += 1
         self._pause_before_next = True
         _logger.exception(
-            "handler %s raised in its %s callback; that notification is skipped", self.name, notification[0]
+            "handler %s raised in its %s callback for %s; that notification is skipped",
+            self.name, notification[0], getattr(notification[1], "key", "") or "an object without a key",
         )
 
     def _call_plain(self, notification: Notification) -> None:

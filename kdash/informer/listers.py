@@ -7,6 +7,7 @@ the cache knows: before the informer has synced that may be nothing. Any thread.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from kdash.informer.errors import ApiStatusError, InformerError
@@ -58,17 +59,20 @@ def list_all_by_namespace(indexer: Indexer, namespace: str, selector: LabelSelec
 class NamespaceLister:
     """The cached objects of one namespace (client-go `GenericNamespaceLister`)."""
 
-    def __init__(self, indexer: Indexer, resource: str, namespace: str) -> None:
+    def __init__(self, lister: Lister, indexer: Indexer, resource: str, namespace: str) -> None:
+        self._lister = lister
         self._indexer = indexer
         self._resource = resource
         self.namespace = namespace
 
     def list(self, selector: LabelSelector | str | None = None) -> _Objects:
         """What the label selector selects; None and "" select everything. Raises `SelectorError`."""
+        self._lister.check_started()
         return list_all_by_namespace(self._indexer, self.namespace, _selector(selector))
 
     def get(self, name: str) -> KubeObject:
         """The object of that name; raises `NotFoundError`."""
+        self._lister.check_started()
         key = f"{self.namespace}/{name}" if self.namespace else name
         return _get(self._indexer, self._resource, key, name)
 
@@ -76,21 +80,33 @@ class NamespaceLister:
 class Lister:
     """The objects of an informer's cache (client-go `GenericLister`)."""
 
-    def __init__(self, indexer: Indexer, resource: str = "") -> None:
+    def __init__(self, indexer: Indexer, resource: str = "", is_started: Callable[[], bool] | None = None) -> None:
+        """`is_started`: reading raises `InformerError` while it is false."""
         self._indexer = indexer
         self._resource = resource
+        self._is_started = is_started
+
+    def check_started(self) -> None:
+        """Raise `InformerError` when the informer was asked for too late to be running."""
+        if self._is_started is not None and not self._is_started():
+            raise InformerError(
+                f"the informer of {self._resource} is not started: it was asked for after the factory's start(); "
+                "call start() again"
+            )
 
     def list(self, selector: LabelSelector | str | None = None) -> _Objects:
         """What the label selector selects; None and "" select everything. Raises `SelectorError`."""
+        self.check_started()
         return list_all(self._indexer, _selector(selector))
 
     def get(self, key: str) -> KubeObject:
         """The object under `key`: a name, or `namespace/name`. Raises `NotFoundError`."""
+        self.check_started()
         return _get(self._indexer, self._resource, key, key)
 
     def by_namespace(self, namespace: str) -> NamespaceLister:
         """The same for one namespace (client-go `ByNamespace`)."""
-        return NamespaceLister(self._indexer, self._resource, namespace)
+        return NamespaceLister(self, self._indexer, self._resource, namespace)
 
 
 def _get(indexer: Indexer, resource: str, key: str, name: str) -> KubeObject:

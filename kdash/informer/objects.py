@@ -20,6 +20,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from kdash.informer import object_decoding as decoding
+from kdash.informer.frozen import FrozenDict, FrozenList, frozen
 from kdash.informer.packing import PACKED_MARK, Codec, Packer
 
 __all__ = ["KubeObject", "pack_together", "stored_bytes"]
@@ -37,7 +38,7 @@ def _decode_header_again(raw: bytes) -> decoding.Header:
 class KubeObject(msgspec.Struct, frozen=True, eq=False, gc=False, repr_omit_defaults=True):
     """One object. Make it with `from_bytes` or `from_dict`; read it like a dict, or through its properties.
 
-    Mapping access never gives out shared state: each access decodes anew, so results may be changed freely.
+    Each access decodes anew and what it gives out refuses to be changed (`frozen`): `to_dict` gives a copy that may be.
     """
 
     api_version: str
@@ -130,12 +131,12 @@ class KubeObject(msgspec.Struct, frozen=True, eq=False, gc=False, repr_omit_defa
 
     def __getitem__(self, field: str) -> Any:
         value = decoding.decode_fields(self.to_json())[field]
-        return decoding.decode_value(value)
+        return frozen(decoding.decode_value(value))
 
     def get(self, field: str, default: Any = None) -> Any:
         """A top-level field, decoded, or `default`."""
         value = decoding.decode_fields(self.to_json()).get(field)
-        return default if value is None else decoding.decode_value(value)
+        return default if value is None else frozen(decoding.decode_value(value))
 
     def __contains__(self, field: object) -> bool:
         return field in decoding.decode_fields(self.to_json())
@@ -155,28 +156,28 @@ class KubeObject(msgspec.Struct, frozen=True, eq=False, gc=False, repr_omit_defa
 
     def values(self) -> ValuesView[Any]:
         """The top-level values, decoded."""
-        return self.to_dict().values()
+        return FrozenDict(self.to_dict()).values()  # type: ignore[no-any-return]
 
     def items(self) -> ItemsView[str, Any]:
         """The top-level fields with their decoded values."""
-        return self.to_dict().items()
+        return FrozenDict(self.to_dict()).items()  # type: ignore[no-any-return]
 
     # metadata ------------------------------------------------------------------------------------------
 
     @property
     def labels(self) -> dict[str, str]:
         """metadata.labels; empty when there are none, or when they are no strings."""
-        return decoding.decode_strings(self.to_json(), decoding.labels_decoder)
+        return FrozenDict(decoding.decode_strings(self.to_json(), decoding.labels_decoder))
 
     @property
     def annotations(self) -> dict[str, str]:
         """metadata.annotations, like `labels`."""
-        return decoding.decode_strings(self.to_json(), decoding.annotations_decoder)
+        return FrozenDict(decoding.decode_strings(self.to_json(), decoding.annotations_decoder))
 
     @property
     def owner_references(self) -> list[dict[str, Any]]:
         """metadata.ownerReferences, each with apiVersion, kind, name, uid and, where set, controller."""
-        return decoding.decode_metadata(self.to_json()).owner_references or []
+        return FrozenList(decoding.decode_metadata(self.to_json()).owner_references or [])
 
     @property
     def creation_timestamp(self) -> datetime | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from kdash.informer.clock import Clock, SystemClock, new_random
 from kdash.informer.controller import Controller, ControllerConfig
-from kdash.informer.handlers import ResourceEventHandler
+from kdash.informer.handlers import ResourceEventHandler, check_handler
 from kdash.informer.indexer import Indexer, Indexers, new_indexer
 from kdash.informer.list_watch import ListerWatcher
 from kdash.informer.objects import KubeObject
@@ -55,8 +55,9 @@ def new_informer(
 
     `stall_after`: see `SharedInformerFactory`.
     With `crash_through` an exception of the handler leaves `run`; without, it is logged and the rest of that
-    entry is lost.
+    entry is lost. Raises TypeError for a handler that is async or takes other arguments.
     """
+    check_handler(handler)
     clock = clock or SystemClock()
     name = name or (resource.name if resource else "informer")
     resync_s = seconds(resync_period) or 0.0

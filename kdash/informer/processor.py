@@ -45,6 +45,7 @@ class SharedProcessor:
         self._started = False
         self._upstream_synced = False
         self._departed: list[ProcessorListener] = []
+        self._stopping: list[ProcessorListener] = []
         self.holds_handlers = False
         self.tick = 0
         """Number of the last resync tick."""
@@ -106,12 +107,16 @@ class SharedProcessor:
             for listener in self._listeners:
                 listener.start()
 
+    def is_own_thread(self) -> bool:
+        """Whether the caller is one of the handlers."""
+        return any(listener.is_own_thread() for listener in (*self._listeners, *self._departed, *self._stopping))
+
     def stop(self) -> list[ProcessorListener]:
         """Close every listener and drop the membership; the answer's threads are still to be joined."""
         with self._lock:
             listeners = [*self._listeners, *self._departed]
             self._set_listeners(())
-            self._departed = []
+            self._departed, self._stopping = [], listeners
             self._started = False
         for listener in listeners:
             listener.close()

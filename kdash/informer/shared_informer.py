@@ -68,7 +68,7 @@ class SharedIndexInformer:
         self._registry = HandlerRegistry(
             self._processor, self._block_deltas, self.indexer.list, informer=self.name,
             default_period_s=options.resync_period_s, clock=self._clock, tap=self._tap,
-            crash_through=options.crash_through,
+            on_crash=self._crashed if options.crash_through else None,
         )  # fmt: skip
         self._detector = MutationDetector.from_environment(self.name, self._clock)
         self._deltas = DeltaProcessor(
@@ -79,6 +79,8 @@ class SharedIndexInformer:
         self._watch_error_handler: WatchErrorHandler | None = None
         self._synced = DoneFlag(self.name)
         self._stop = CancelToken()
+        self._ending = CancelToken()  # of the present run: the caller's stop, or a crash
+        self._crash: BaseException | None = None
         self._thread: threading.Thread | None = None
         self._controller: Controller | None = None
         self.gate = Gate(clock=self._clock, tap=self._tap, informer=self.name)
@@ -123,7 +125,7 @@ class SharedIndexInformer:
         """Run in a thread of its own until `stop`, or until the method `stop`, whichever comes first."""
         if stop is not None:
             stop.on_cancel(self._stop.cancel)
-        thread = threading.Thread(target=self.run, args=(self._stop,), name=f"informer {self.name}", daemon=True)
+        thread = threading.Thread(target=self._run_in_thread, name=f"informer {self.name}", daemon=True)
         with self._registry.started_lock:
             if self._thread is None:
                 self._thread = thread
@@ -131,22 +133,47 @@ class SharedIndexInformer:
 
     def stop(self, timeout_s: float | None = None) -> bool:
         """Stop what `start` started and wait for its end; False when a request or a handler outlasts
-        `timeout_s`.
+        `timeout_s`. From a handler or a callback of this informer: see `join`.
         """
         self._stop.cancel()
         return self.join(timeout_s)
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end of what `start` started; True when it has ended."""
-        if self._thread is None:
+        """Wait for the end of what `start` started; True when it has ended.
+
+        In a thread of the informer's own (a handler, an `on_done` callback) there is nothing to wait for: False at
+        once. With `crash_through` it raises what ended the informer.
+        """
+        thread = self._thread
+        if thread is None:
             return True
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        if thread is threading.current_thread() or self._processor.is_own_thread():
+            return False
+        thread.join(timeout_s)
+        if thread.is_alive():
+            return False
+        if self._crash is not None:
+            raise self._crash
+        return True
+
+    def _run_in_thread(self) -> None:
+        try:
+            self.run(self._stop)
+        except BaseException as error:
+            if not self.options.crash_through:
+                raise
+            self._crash = error  # `join` raises it
+
+    def _crashed(self, error: BaseException) -> None:
+        """A handler raised, and `crash_through` is on: the informer ends, and `run` raises it."""
+        self._crash = self._crash or error
+        self._ending.cancel()
 
     def run(self, stop: CancelToken) -> None:
         """List, watch and process in this thread until `stop`; then end the handlers' threads and return.
 
-        A second call logs a warning and returns at once (client-go `Run`).
+        A second call logs a warning and returns at once (client-go `Run`). With `crash_through`, the first exception of
+        a handler ends the run and is raised here (client-go re-panics, which ends the program).
         """
         with self._registry.started_lock:
             if self._registry.started:
@@ -155,7 +182,9 @@ class SharedIndexInformer:
                 return
             self._controller = self._new_controller()
             self._registry.started = True
-        forget = stop.on_cancel(lambda: self._emit("stopping", ""))
+        ending = self._ending
+        forget_stop = stop.on_cancel(ending.cancel)
+        forget = ending.on_cancel(lambda: self._emit("stopping", ""))
         self._emit("started", "")
         self._emit_engine()
         if self._detector is not None:
@@ -165,11 +194,14 @@ class SharedIndexInformer:
         relists = PeriodicCall(self.force_relist, self.options.relist_period_s, self._clock, f"relist {self.name}")
         relists.start()
         try:
-            self._controller.run(stop)
+            self._controller.run(ending)
         finally:
+            forget_stop()
             forget()
             relists.stop()
             self._wind_up()
+        if self._crash is not None:
+            raise self._crash
 
     def _wind_up(self) -> None:
         self._registry.close()
@@ -273,9 +305,10 @@ class SharedIndexInformer:
         """The reflector; None before the start."""
         return None if self._controller is None else self._controller.reflector
 
-    def lister(self) -> Lister:
-        """Reads the cache, never the server."""
-        return Lister(self.indexer, self.options.resource.name if self.options.resource else self.name)
+    def lister(self, *, once_started: bool = False) -> Lister:
+        """Reads the cache, never the server. `once_started`: reading raises `InformerError` before the start."""
+        name = self.options.resource.name if self.options.resource else self.name
+        return Lister(self.indexer, name, self.is_started if once_started else None)
 
     # handlers ------------------------------------------------------------------------------------------
 

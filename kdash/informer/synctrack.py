@@ -11,32 +11,11 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from kdash.informer.latch import Latch
+
 __all__ = ["AsyncTracker", "SingleFileTracker"]
 
 Key = TypeVar("Key", bound=Hashable)
-
-
-class _Latch:
-    """Turns once, then calls back."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards _callbacks and the turn of `turned`
-        self._callbacks: list[Callable[[], None]] = []
-        self.turned = False
-
-    def turn(self) -> None:
-        with self._lock:
-            self.turned = True
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
-
-    def on_turned(self, callback: Callable[[], None]) -> None:
-        with self._lock:
-            if not self.turned:
-                self._callbacks.append(callback)
-                return
-        callback()
 
 
 class SingleFileTracker:
@@ -46,7 +25,7 @@ class SingleFileTracker:
         self._lock = threading.Lock()  # guards _count and _upstream_synced
         self._count = 0
         self._upstream_synced = False
-        self._latch = _Latch()
+        self._latch = Latch()
 
     def start(self) -> None:
         """One more item is on its way."""

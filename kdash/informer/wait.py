@@ -13,6 +13,7 @@ from typing import Protocol
 
 from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.errors import InformerError, StopRequested
+from kdash.informer.latch import Latch
 from kdash.informer.list_watch import CancelToken
 
 __all__ = [
@@ -47,31 +48,22 @@ class DoneFlag:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._lock = threading.Lock()  # guards _done and _callbacks
-        self._done = False
-        self._callbacks: list[Callable[[], None]] = []
+        self._latch = Latch()
 
     @property
     def name(self) -> str:
         return self._name
 
     def is_done(self) -> bool:
-        return self._done
+        return self._latch.turned
 
     def on_done(self, callback: Callable[[], None]) -> None:
-        with self._lock:
-            if not self._done:
-                self._callbacks.append(callback)
-                return
-        callback()
+        """Call `callback` once when done, at once if it is. One that raises is logged; it may stop the informer."""
+        self._latch.on_turned(callback)
 
     def set(self) -> None:
         """Done; runs the callbacks in this thread."""
-        with self._lock:
-            self._done = True
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
+        self._latch.turn()
 
 
 class _Timer:

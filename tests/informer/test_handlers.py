@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -17,6 +18,7 @@ from kdash.informer.handlers import (
     takes_initial_list_flag,
 )
 from kdash.informer.queue.protocol import DeletedFinalStateUnknown
+from tests.informer.informer_rig import Rig
 
 HERE = __name__
 
@@ -141,3 +143,55 @@ def test_name_for_handler_filter_and_empty() -> None:
     assert (
         name_for_handler(ResourceEventHandlerFuncs()) == "kdash.informer.handlers.ResourceEventHandlerFuncs"
     )
+
+
+# what is refused at the registration ------------------------------------------------------------------------
+
+
+class _Async:
+    async def on_add(self, obj: Any, is_in_initial_list: bool) -> None: ...
+
+    def on_update(self, old: Any, new: Any) -> None: ...
+
+    def on_delete(self, obj: Any) -> None: ...
+
+
+class _Narrow(_Async):
+    def on_add(self, obj: Any) -> None: ...  # type: ignore[override]
+
+
+class _Half:
+    def on_add(self, obj: Any, is_in_initial_list: bool) -> None: ...
+
+
+async def _coroutine(obj: Any) -> None: ...
+
+
+@pytest.mark.parametrize(("handler", "says"), [
+    ({"on_add": _coroutine}, "on_add is an async function"),
+    ({"on_delete": functools.partial(_coroutine)}, "on_delete is an async function"),
+    ({"handler": _Async()}, "on_add is an async function"),
+    ({"handler": FilteringResourceEventHandler(bool, _Async())}, "on_add is an async function"),
+    ({"handler": _Narrow()}, r"on_add is called as .*is_in_initial_list\), which .*_Narrow.on_add\(obj.*does not"),
+    ({"handler": _Half()}, r"a handler needs on_update\(old, new\); _Half has none"),
+    ({"on_update": lambda new: None}, r"on_update is called as on_update\(old, new\)"),
+    ({"on_delete": lambda: None}, r"on_delete is called as on_delete\(obj\)"),
+    ({"on_add": lambda: None}, r"on_add is called as on_add\(obj\)"),
+    ({"on_add": lambda one, two, three: None}, r"on_add is called as on_add\(obj, is_in_initial_list\)"),
+    ({"on_add": 3}, "on_add must be a function"),
+])
+def test_what_cannot_be_called_is_refused_when_it_registers(handler: dict[str, Any], says: str) -> None:
+    informer = Rig().informer
+    with pytest.raises(TypeError, match=says):
+        informer.add_event_handler(**handler)
+    assert informer.registrations() == []
+
+
+def test_whatever_can_be_called_is_taken() -> None:
+    informer = Rig().informer
+    seen: list[Any] = []
+    bound = functools.partial(print, "x")
+    for on_add in (seen.append, lambda *anything: None, lambda obj, kept=3: None, print, bound):
+        informer.add_event_handler(on_add=on_add)
+    informer.add_event_handler(handler=MagicMock())
+    assert len(informer.registrations()) == 6

@@ -237,11 +237,10 @@ def test_pl10_event_panics_pause_before_the_next_and_leave_the_others_alone(
     assert not listener.tracker.has_synced()
 
 
-def test_pl10_crash_through_ends_the_thread(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pl10_crash_through_ends_the_thread_and_tells_the_informer(rig: Rig) -> None:
     crashes: list[str] = []
-    monkeypatch.setattr(threading, "excepthook", lambda args: crashes.append(str(args.exc_value)))
     recorder = Recorder(fail=lambda name: True)
-    listener = rig.add(recorder, crash_through=True)
+    listener = rig.add(recorder, on_crash=lambda error: crashes.append(str(error)))
     rig.processor.start()
     rig.sink.added(obj("a"), False, 0)
     assert listener.join(PATIENCE_S)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from kdash.probe.advice import advise
-from kdash.probe.outlook import Outlook
 from kdash.probe.snapshot import InformerView, Snapshot
 from kdash.ui.glyphs import UNICODE
 from kdash.ui.presenter.context import Context
@@ -328,17 +327,3 @@ def test_a_handler_that_gets_slower_is_named_with_its_first_minute_its_last_and_
     )
     (advice,) = [each for each in advise(cache) if each.rule == "gets-slower"]
     assert "100 objects then and holds 5000 now" in advice.figures and "grows with the cache" in advice.todo
-
-
-def test_a_verdict_counts_once_it_has_held_for_five_seconds() -> None:
-    outlook_ = Outlook()
-    for _ in range(60):
-        outlook_.end_second(200, held=False)
-    words = set()
-    for second in range(60):
-        outlook_.end_second(0 if second % 20 == 0 else 200, held=False)
-        words.add(outlook_.view.word)
-    assert words == {"steady"}
-    for _ in range(5):
-        outlook_.end_second(0, held=False)
-    assert outlook_.view.word == "keeps-up"

@@ -6,6 +6,7 @@ ones; only the three loops that threads run (reflector driver, process loop, lis
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from typing import Any
@@ -42,7 +43,7 @@ class SteppedInformer:
         block_deltas = threading.Lock()
         self.registry = HandlerRegistry(
             self.processor, block_deltas, self.indexer.list, informer="sim", default_period_s=resync_s, clock=clock,
-            tap=None, crash_through=False,
+            tap=None, on_crash=None,
         )  # fmt: skip
         self._deltas = DeltaProcessor(
             self.indexer, DistributingSink(self.processor, None), block_deltas, informer="sim"
@@ -154,7 +155,8 @@ class SteppedInformer:
         elif isinstance(effect, fx.StopResync):
             self.tick_due_at = None
         elif isinstance(effect, fx.AwaitEndBookmark):
-            self._patience_until = self._clock.monotonic() + effect.seconds
+            patience_s = effect.patience_s or math.inf
+            self._patience_until = self._clock.monotonic() + patience_s
         elif isinstance(effect, fx.CloseStream):
             self.stream = None
 

@@ -21,7 +21,7 @@ STARVING_AFTER_S = 0.001
 class WriterEntrance:
     """The writers' way to a lock."""
 
-    def __init__(self, lock: threading.Lock) -> None:
+    def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
         self._acquire = lock.acquire
         self._release = lock.release

@@ -3,8 +3,8 @@
 Contract:
 - `_lock` guards all state. `depth`, `peek`, `has_synced` and `is_closed` read without it and never wait.
 - A popper is notified only when one waits, so that an addition costs no system call on a busy queue.
-- Sync callbacks run once, under the queue's lock, in the thread that completed the sync: they must not call
-  the queue. The same holds for `process` in the `delta` and `real` engines.
+- Sync callbacks run once, under the queue's lock, in the thread that completed the sync: of the queue they may call
+  `close` only. The same holds for `process` in the `delta` and `real` engines.
 - `on_idle` is called by the popping thread, without the lock, once the queue has been empty for
   `IDLE_AFTER_S`; again at once as long as it returns True and the queue stays empty. Nothing that is queued
   ever waits for more than one such call.
@@ -23,6 +23,7 @@ from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.errors import InformerError, KeyFunctionError
 from kdash.informer.gate import Gate
 from kdash.informer.keys import KeyFunc, deletion_handling_key_func
+from kdash.informer.latch import call_each
 from kdash.informer.objects import KubeObject
 from kdash.informer.queue.fairness import WriterEntrance
 from kdash.informer.queue.protocol import (
@@ -78,7 +79,8 @@ class QueueCore(ABC):
         self._transform = transform
         self._key_func = key_func or deletion_handling_key_func
         self._plain_keys = key_func is None
-        self._lock = threading.Lock()  # guards everything of this class and its engines
+        # guards everything of this class and its engines; reentrant, because what it calls may `close`
+        self._lock = threading.RLock()
         self._writing = WriterEntrance(self._lock)
         self._free, self._release, self._awaited = self._lock.acquire, self._lock.release, self._writing.awaited
         self._condition = threading.Condition(self._lock)
@@ -242,7 +244,7 @@ class QueueCore(ABC):
             if not self._synced:
                 self._sync_callbacks.append(callback)
                 return
-        callback()
+        call_each((callback,))
 
     def _populate(self, initial_count: int = 0) -> None:
         """The queue has got its first content, of which `initial_count` entries make the first sync."""
@@ -262,8 +264,7 @@ class QueueCore(ABC):
         if self._tap is not None:
             self._tap.emit("queue.synced", self.name, self._initial_total)
         callbacks, self._sync_callbacks = self._sync_callbacks, []
-        for callback in callbacks:
-            callback()
+        call_each(callbacks)
 
     # processing ----------------------------------------------------------------------------------------
 

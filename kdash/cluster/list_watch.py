@@ -129,6 +129,7 @@ class HttpListerWatcher:
     ) -> None:
         self.resource = resource
         self.namespace = namespace
+        self.metadata_only = metadata_only
         self._transport = transport
         self._path = resource.path(namespace)
         self._informer = informer or resource.name

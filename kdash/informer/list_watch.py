@@ -20,7 +20,7 @@ from kdash.informer.latch import Latch
 from kdash.informer.objects import KubeObject
 
 __all__ = ["CancelToken", "ListOptions", "ListPage", "ListerWatcher", "RewatchingListerWatcher", "WatchEvent",
-           "WatchStream", "can_watch_anew"]
+           "WatchStream", "asks_for_metadata_only", "can_watch_anew"]
 
 
 class CancelToken:
@@ -134,6 +134,18 @@ def can_watch_anew(lister_watcher: ListerWatcher) -> bool:
             return False
         layer = getattr(layer, "inner", None)
     return True
+
+
+def asks_for_metadata_only(lister_watcher: ListerWatcher) -> bool:
+    """Whether the lister-watcher, or one that it wraps, declares `metadata_only`: its objects are
+    PartialObjectMetadata.
+    """
+    layer: object | None = lister_watcher
+    while layer is not None:
+        if getattr(layer, "metadata_only", False) is True:
+            return True
+        layer = getattr(layer, "inner", None)
+    return False
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ from kdash.informer.list_watch import (
     RewatchingListerWatcher,
     WatchEvent,
     WatchStream,
+    asks_for_metadata_only,
     can_watch_anew,
 )
 from kdash.informer.objects import KubeObject
@@ -48,6 +49,7 @@ from kdash.informer.watch_guard import WatchGuard
 from kdash.informer.watch_silence import SilenceRules
 
 __all__ = ["Reflector", "ReflectorStore", "WatchErrorHandler", "default_watch_error_handler"]
+
 
 class Reflector:
     """Lists and watches through `lister_watcher` and writes what it sees to `store`."""
@@ -104,7 +106,7 @@ class Reflector:
         self._rules = RequestRules(page_size, min_watch_timeout_s, max_cache)
         self._machine = ReflectorMachine(
             name=name,
-            event_filter=EventFilter(expected_api_version, expected_kind),
+            event_filter=EventFilter(expected_api_version, expected_kind, asks_for_metadata_only(lister_watcher)),
             transform=transform,
             now=self._clock.monotonic(),
             rng=rng,

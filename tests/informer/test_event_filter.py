@@ -41,3 +41,14 @@ def test_rf3_get_expected_gvk_from_object_an_unset_half_takes_anything(expected:
 ])  # fmt: skip
 def test_rf20_is_unsupported_table_object(api_version: str, kind: str, unsupported: bool) -> None:
     assert is_unsupported_table(api_version, kind) is unsupported
+
+
+@pytest.mark.parametrize(("obj", "taken"), [
+    (an_object("meta.k8s.io/v1", "PartialObjectMetadata"), True), (POD, True),
+    (an_object("v1", "Secret"), False), (an_object("meta.k8s.io/v1", "Table"), False),
+])  # fmt: skip
+def test_who_asks_for_metadata_only_takes_it_and_the_whole_objects_of_a_server_that_cannot_cut_them(
+    obj: KubeObject, taken: bool
+) -> None:
+    assert (EventFilter("v1", "Pod", metadata_only=True).rejection(obj) == "") is taken
+    assert EventFilter("v1", "Pod").rejection(an_object("meta.k8s.io/v1", "PartialObjectMetadata"))

@@ -12,6 +12,7 @@ __all__ = [
     "LARGEST_ERROR_BODY",
     "LARGEST_KUBECONFIG",
     "LARGEST_OBJECT",
+    "LONGEST_NAME",
     "LONGEST_RETRY_AFTER_S",
     "MOST_EMPTY_PAGES",
     "MOST_VALUES",
@@ -25,6 +26,9 @@ LARGEST_DOCUMENT = 64 << 20
 
 LARGEST_OBJECT = 32 << 20
 """One object: a line of a watch, an item of a list; also all of a list that is no item."""
+
+LONGEST_NAME = 64 << 10
+"""A kind, name, namespace, uid or version: what is kept of each object as text."""
 
 MOST_VALUES = 1_000_000
 """JSON values in what is decoded as a whole: one takes some 60 to 100 bytes, however short its text is."""

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from kdash.informer.errors import DecodeError
-from kdash.informer.limits import MOST_VALUES
+from kdash.informer.limits import LONGEST_NAME, MOST_VALUES
 
 __all__ = ["DECODING_ERRORS", "NO_METADATA", "header_decoder", "malformed"]
 
@@ -38,6 +38,19 @@ class Header(msgspec.Struct, gc=False):
     api_version: str | None = _field(default=None, name="apiVersion")
     kind: str | None = None
     metadata: Metadata | None = None
+
+
+class _RawMetadata(msgspec.Struct, gc=False):
+    name: msgspec.Raw = msgspec.Raw()
+    namespace: msgspec.Raw = msgspec.Raw()
+    uid: msgspec.Raw = msgspec.Raw()
+    version: msgspec.Raw = _field(default=msgspec.Raw(), name="resourceVersion")
+
+
+class _RawHeader(msgspec.Struct, gc=False):
+    api_version: msgspec.Raw = _field(default=msgspec.Raw(), name="apiVersion")
+    kind: msgspec.Raw = msgspec.Raw()
+    metadata: _RawMetadata | None = None
 
 
 class _Labels(msgspec.Struct):
@@ -75,6 +88,7 @@ StringsDecoder = msgspec.json.Decoder[WithLabels] | msgspec.json.Decoder[WithAnn
 
 NO_METADATA = Metadata()
 header_decoder = msgspec.json.Decoder(Header)
+_raw_header_decoder = msgspec.json.Decoder(_RawHeader)
 labels_decoder = msgspec.json.Decoder(WithLabels)
 annotations_decoder = msgspec.json.Decoder(WithAnnotations)
 _details_decoder = msgspec.json.Decoder(_WithDetails)
@@ -114,6 +128,21 @@ def decode_object(raw: bytes) -> dict[str, Any]:
         return _object_decoder.decode(raw)
     except DECODING_ERRORS as error:
         return dict(_repaired(raw, error))
+
+
+def check_names(raw: bytes | msgspec.Raw) -> None:
+    """For a large object, before its header becomes text: raises `DecodeError` when one of its names is no name."""
+    try:
+        header = _raw_header_decoder.decode(raw)
+    except DECODING_ERRORS:
+        return  # the header's own decoder says what is wrong
+    meta = header.metadata or _RawMetadata()
+    parts = {"apiVersion": header.api_version, "kind": header.kind, "metadata.name": meta.name,
+             "metadata.namespace": meta.namespace, "metadata.uid": meta.uid,
+             "metadata.resourceVersion": meta.version}  # fmt: skip
+    for field, value in parts.items():
+        if len(value) > LONGEST_NAME:
+            raise DecodeError(f"malformed object: its {field} takes more than {LONGEST_NAME >> 10} KiB")
 
 
 def check_values(raw: bytes | bytearray) -> None:

@@ -25,6 +25,7 @@ from kdash.informer.packing import PACKED_MARK, Codec, Packer
 
 __all__ = ["KubeObject", "pack_together", "stored_bytes"]
 
+_LARGE = 1 << 20
 _decode_header = decoding.header_decoder.decode
 
 
@@ -61,6 +62,8 @@ class KubeObject(msgspec.Struct, frozen=True, eq=False, gc=False, repr_omit_defa
         Text that is not Unicode (bad UTF-8, half a surrogate pair) is replaced, as Go does. Raises `DecodeError` when
         the bytes are no JSON object or its metadata is malformed.
         """
+        if len(raw) > _LARGE:
+            decoding.check_names(raw)
         try:
             header = _decode_header(raw)
         except decoding.DECODING_ERRORS as error:

@@ -42,6 +42,9 @@ BODIES: dict[str, tuple[str, int, str, Callable[[], Iterable[bytes]]]] = {
     "one deep item": ("list", 200, "", lambda: itertools.chain([_LIST], itertools.repeat(b"[" * _BIG))),
     "many small values in one item": (
         "list", 200, "", lambda: itertools.chain([_LIST + b'{"a":['], itertools.repeat(b"[]," * _BIG))),
+    "a name of 31 MiB": (
+        "list", 200, "", lambda: itertools.chain(
+            [_LIST + b'{"metadata":{"name":"'], itertools.repeat(b"x" * _BIG, 124), ['\u20ac"}}]}'.encode()])),
     "white space": ("list", 200, "", lambda: itertools.chain([_LIST], itertools.repeat(b" \n" * _BIG))),
     "unknown fields": ("list", 200, "", lambda: itertools.chain([b'{"a":1'], itertools.repeat(b',"b":[1,2]' * 9000))),
     "gzip bomb": ("list", 200, "gzip", _bomb),

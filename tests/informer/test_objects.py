@@ -53,6 +53,13 @@ def test_nulls_in_metadata_count_as_absent():
     assert KubeObject.from_bytes(b'{"metadata":null}').name == ""
 
 
+@pytest.mark.parametrize("field", ["name", "namespace", "uid", "resourceVersion"])
+def test_a_name_that_is_no_name_is_refused_before_it_becomes_text(field: str):
+    raw = b'{"kind":"Pod","metadata":{"%b":"%b"}}' % (field.encode(), b"x" * (1 << 20))
+    with pytest.raises(DecodeError, match=f"its metadata.{field} takes more than 64 KiB"):
+        KubeObject.from_bytes(raw)
+
+
 @pytest.mark.parametrize(
     ("raw", "words"),
     [

@@ -39,8 +39,8 @@ def there(replay: ReplayObservation, place: Place) -> Snapshot:
 
 
 def bare(picture: Snapshot) -> Snapshot:
-    """Without what a replay cannot know: how the wall's clock drifts against the other one."""
-    return dataclasses.replace(picture, wall=0.0, recording=None, replay=None)
+    """Without what a replay cannot know: how the wall's clock drifts against the other one, and memory."""
+    return dataclasses.replace(picture, wall=0.0, recording=None, replay=None, memory=None)
 
 
 @pytest.fixture

@@ -133,15 +133,18 @@ class Orders:
         if handler is not None and not _registrations(informers, handler):
             return self.log(Outcome(False, self._no_such_handler(informers, handler)))
         got: dict[str, float] = {}
+        check_s = 0.0
         for informer in informers:
             for registration in _registrations([informer], handler) if handler else [None]:
                 change = informer.set_resync_period(period_s, registration)
                 got.update({name: effective for name, _, effective in change.handlers})
+                check_s = max(check_s, change.check_period_s)
         if not got:
             why = "no handler ever asked for resync: name one to give it a period"
             return self.log(Outcome(False, why, True))
         words = ", ".join(f"{name} {'every ' + duration(s) if s else 'never'}" for name, s in got.items())
-        return self.log(Outcome(True, f"resync period: {words}", True), "RESYNC")
+        tick = f"; this restarts the check tick: {duration(check_s)} from now" if check_s else ""
+        return self.log(Outcome(True, f"resync period: {words}{tick}", True), "RESYNC")
 
     def add_handler(self, spec: HandlerSpec) -> Outcome:
         informers = self._informers()

@@ -231,6 +231,7 @@ def _resync(recorder: Recorder, now: float) -> ResyncView:
         next_tick_at=shown.next_tick_at,
         why_stopped="" if armed else clean(why),
         drift_s=shown.lateness_s,
+        restarted_at=shown.restarted_at,
         ticks=sum(clock.ticks for clock in clocks),
         waves=sum(clock.waves for clock in clocks),
         last_tick_at=max(ticked, default=None),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from kdash.informer.tap import Record
 from kdash.probe.handlers import CALLBACK_NAMES, HandlerState
 from kdash.probe.informers import is_ordered
+from kdash.probe.resync import PERIOD_CHANGED
 from kdash.probe.text import clean, duration, plural, shorten
 
 __all__ = ["Line", "describe", "describe_hang", "describe_slow_call", "describe_wave"]
@@ -162,6 +163,9 @@ def _error(record: Record) -> Line | None:
 def _timer_armed(record: Record) -> Line | None:
     if "tick" in str(record[8]):
         return None
+    if record[8] == PERIOD_CHANGED:
+        period = duration(record[6])
+        return Line("RESYNC", f"restarted by a changed period: {period} to the next tick (kdash extension)", "timer")
     return Line("RESYNC", f"started, every {duration(record[6])}", "timer")
 
 

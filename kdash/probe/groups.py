@@ -49,7 +49,7 @@ def _order_of(group: _Group) -> tuple[int, str]:
 
 
 class GroupedKeys:
-    """Keys of several informers as numbered rows. `folded` is shared by all views on the same objects.
+    """Keys of several informers as numbered rows. Views may share `folded`.
 
     With `by_key=False` the keys of a group stand in the order in which they were put there; new ones at its end.
     """
@@ -125,10 +125,11 @@ class GroupedKeys:
         return [(group.informer, group.namespace, group.keys[:]) for group in self._ordered]
 
     def arranged(
-        self, groups: Iterable[tuple[str, str, list[str]]], gone: Mapping[tuple[str, str], int], *, by_key: bool
+        self, groups: Iterable[tuple[str, str, list[str]]], gone: Mapping[tuple[str, str], int],
+        folded: set[FoldKey], *, by_key: bool,
     ) -> GroupedKeys:
-        """A view with the same folds on the keys of `groups`, of which `gone` tells how many are deleted."""
-        view = GroupedKeys(self.folded, by_key=by_key)
+        """A view on the keys of `groups`, of which `gone` tells how many are deleted."""
+        view = GroupedKeys(folded, by_key=by_key)
         view._informers = dict(self._informers)
         for informer, namespace, keys in groups:
             if keys:

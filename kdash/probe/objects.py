@@ -40,6 +40,7 @@ class ObjectIndex:
         self._lock = threading.RLock()  # guards everything below except the fields of an ObjectRow
         self._rows: dict[str, dict[str, ObjectRow]] = {}
         self._folded: set[FoldKey] = set()
+        self._folded_matches: set[FoldKey] = set()  # folded since there is a filter: it opens every group
         self._all = GroupedKeys(self._folded)
         self._shown = self._all
         self._filter: ObjectTest | None = None
@@ -241,8 +242,9 @@ class ObjectIndex:
         """Fold or unfold a header (`namespace=None`: the informer's own); None toggles. Returns its state."""
         with self._lock:
             name = (informer, namespace)
-            folded = name not in self._folded if folded is None else folded
-            (self._folded.add if folded else self._folded.discard)(name)
+            folds = self._folds(self._filter)
+            folded = name not in folds if folded is None else folded
+            (folds.add if folded else folds.discard)(name)
             for view in self._views():
                 view.touch()
             self.version += 1
@@ -251,18 +253,24 @@ class ObjectIndex:
     def fold_all(self, folded: bool) -> None:
         """Fold every namespace (the kinds stay open), or unfold everything."""
         with self._lock:
-            self._folded.clear()
+            folds = self._folds(self._filter)
+            folds.clear()
             if folded:
-                self._folded.update(name for name in self._all.folds() if name[1] is not None)
+                folds.update(name for name in self._all.folds() if name[1] is not None)
             for view in self._views():
                 view.touch()
             self.version += 1
+
+    def _folds(self, test: ObjectTest | None) -> set[FoldKey]:
+        return self._folded if test is None else self._folded_matches
 
     def look_like(self, other: ObjectIndex) -> None:
         """Fold, filter and order as `other` does."""
         with self._lock:
             self._folded.clear()
             self._folded.update(other._folded)
+            self._folded_matches.clear()
+            self._folded_matches.update(other._folded_matches)
             self.filter_text, self._filter, self._labels_of = other.filter_text, other._filter, other._labels_of
             self.order = other.order
             self._wish += 1
@@ -277,7 +285,9 @@ class ObjectIndex:
         """
         test = object_filter(text)
         with self._lock:
-            self.filter_text = text.strip() if test else ""
+            before, self.filter_text = self.filter_text, text.strip() if test else ""
+            if self.filter_text != before:
+                self._folded_matches.clear()
             self._filter, self._labels_of = test, labels_of
             self._wish += 1
         self.arrange()
@@ -341,7 +351,7 @@ class ObjectIndex:
                   if (row := self._rows.get(name, {}).get(key)) is not None and row.mark == "gone"
                   and self._passes(test, name, key)}
         gone = Counter((name, key.partition("/")[0] if "/" in key else "") for name, key in buried)
-        view = self._all.arranged(groups, gone, by_key=order == "name")
+        view = self._all.arranged(groups, gone, self._folds(test), by_key=order == "name")
         for informer, key, added in self._journal or ():
             if not added:
                 view.remove(informer, key)

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from kdash.informer.tap import Record
 from kdash.probe.snapshot import ResyncHand
 
-__all__ = ["Hand", "ResyncClock", "ResyncTopic"]
+__all__ = ["PERIOD_CHANGED", "Hand", "ResyncClock", "ResyncTopic"]
+
+PERIOD_CHANGED = "period changed"
+"""Why a timer was armed: somebody gave a handler another period; the tick starts anew."""
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class ResyncClock:
         self.period_s = 0.0
         self.next_tick_at: float | None = None
         self.why_stopped = "starts when the watch opens"
+        self.restarted_at: float | None = None
         self.lateness_s = 0.0
         self.ticks = 0
         self.waves = 0
@@ -90,6 +94,7 @@ class ResyncTopic:
     def timer_armed(self, record: Record) -> None:
         clock = self.of(record[3])
         clock.period_s, clock.next_tick_at, clock.why_stopped = record[6], record[7], ""
+        clock.restarted_at = record[1] if record[8] == PERIOD_CHANGED else None
 
     def timer_stopped(self, record: Record) -> None:
         clock = self.of(record[3])

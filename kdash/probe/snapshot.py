@@ -229,6 +229,8 @@ class ResyncView:
     last_wave_size: int = 0
     skipped_pending: int = 0
     hands: tuple[ResyncHand, ...] = ()
+    restarted_at: float | None = None
+    """When a changed period restarted the tick that is awaited now; None: it was not."""
 
 
 @dataclass(frozen=True, slots=True)

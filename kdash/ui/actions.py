@@ -42,6 +42,8 @@ _NAMES = ("pipeline", "objects", "queue", "resync", "handlers", "api", "events")
 _HANDS = ("resync", "handlers")
 _TREE = ("objects",)
 _LOG = ("events",)
+_ROWS = ("objects", "resync", "handlers", "events")
+_SORTED = ("objects", "handlers", "resync")
 
 ACTIONS: tuple[Action, ...] = (
     Action("resync", ("r",), "replay the cache to the handlers that resync: 0 requests", "resync", "resync", "resync",
@@ -92,7 +94,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("explain", ("i",), "what the words in the focused pane mean, and what to do", "look", "explain", "explain",
            "[TERM]"),
     Action("filter", ("slash",), "filter the pane: text, !not, -l app=web, -f fuzzy, ns:dev, ev:, h:, rv>118", "look",
-           "filter", "filter", "[TEXT]"),
+           "filter", "filter", "[TEXT]", panes=("objects", "events")),
     Action("copy", ("c",), "copy what is selected: a key, an event, a request as kubectl get --raw", "look",
            command="copy"),
     Action("copy_all", ("C",), "copy the object's YAML, or the text of the pane", "look", command="copy all"),
@@ -141,7 +143,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pause", ("p",), "freeze the display; data is still collected", "view", "pause", "pause"),
     Action("zoom", ("f",), "the focused pane alone, and back", "view", "full", "zoom"),
     Action("sort", ("o",), "next order of the pane's rows", "view", command="sort", usage="[COLUMN]",
-           panes=("objects", "handlers")),
+           panes=_SORTED),
     Action("wide", ("w",), "more columns, and back", "view", command="wide"),
     Action("time", ("t",), "times or ages in the event log", "view", command="time"),
     Action("header", ("H",), "hide the header, and back", "view", command="header"),
@@ -157,12 +159,13 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("next_pane", ("tab",), "next pane", "panes"),
     Action("previous_pane", ("shift+tab",), "previous pane", "panes"),
-    Action("up", ("up", "k"), "up", "move"),
-    Action("down", ("down", "j"), "down", "move"),
-    Action("page_up", ("pageup",), "a page up", "move"),
-    Action("page_down", ("pagedown",), "a page down", "move"),
-    Action("top", ("g", "home"), "to the top", "move"),
-    Action("bottom", ("G", "end"), "to the bottom; in the event log: follow again", "move"),
+    Action("up", ("up", "k"), "up", "move", panes=_ROWS),
+    Action("down", ("down", "j"), "down", "move", panes=_ROWS),
+    Action("page_up", ("pageup",), "a page up", "move", panes=_ROWS),
+    Action("page_down", ("pagedown",), "a page down", "move", panes=_ROWS),
+    Action("top", ("g", "home"), "to the top", "move", panes=_ROWS),
+    Action("bottom", ("G", "end"), "to the bottom; in the event log: follow again", "move",
+           panes=_ROWS),
     Action("fold", ("left", "h", "space"), "fold or unfold the group", "move", panes=_TREE),
     Action("unfold", ("right", "l"), "unfold the group", "move", panes=_TREE),
     Action("help", ("question_mark", "f1"), "keys: those of the focused pane first", "kdash", "help", "help"),

@@ -55,6 +55,7 @@ __all__ = ["KdashApp"]
 
 _logger = logging.getLogger(__name__)
 _STILL_WHEN_PAUSED = frozenset({"objects", "events", "inspect"})
+_RIGHT = ("resync", "handlers")
 _SLOTS = {"queue": 0, "resync": 0, "handlers": 1, "api": 1}
 
 
@@ -81,10 +82,10 @@ class KdashApp(TerminalApp):
         self.bind_keys()
         self.chosen = "objects"
         self.zoomed = False
-        self.right = ["resync", "handlers"]
+        self.right = list(_RIGHT)
         self.handler = ""
         self.frozen: Snapshot | None = None
-        self.snapshot = Snapshot()
+        self.snapshot = self.newest = Snapshot()
         self.flash = Flash()
         self.laid_out = Layout("tiny")
         self._terminal_size: Size | None = None
@@ -181,6 +182,7 @@ class KdashApp(TerminalApp):
         """Give every pane its place for the present size and focus."""
         width, height = self._terminal_size or self.size
         hidden = 1 if self.header_hidden else 0
+        self._settle_right()
         self.laid_out = lay_out(width, height + hidden, self.chosen, self.zoomed, (self.right[0], self.right[1]),
                                 self.observation.is_replay)
         if hidden and self.laid_out.mode != "tiny":
@@ -233,7 +235,7 @@ class KdashApp(TerminalApp):
 
     def draw(self, everything: bool = False) -> None:
         """Draw every visible pane; `everything`: also what has not changed."""
-        self.snapshot = self.observation.snapshot()
+        self.snapshot = self.newest = self.observation.snapshot()
         shown = self.frozen or self.snapshot
         self.flash.look(self.snapshot)
         if everything:
@@ -328,6 +330,11 @@ class KdashApp(TerminalApp):
         if self.laid_out.mode == "compact" and name in _SLOTS:
             self.right[_SLOTS[name]] = name
         self.arrange()
+
+    def _settle_right(self) -> None:
+        """Panes that were swapped in leave when the focus goes to another column."""
+        if self.chosen in PANES and self.chosen not in _SLOTS:
+            self.right = list(_RIGHT)
 
     def choose_pane(self, name: str) -> None:
         """Focus a pane and show it; never zooms."""

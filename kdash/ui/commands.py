@@ -144,7 +144,7 @@ class Commands:
         if action_id != "interrupt":
             self._interrupted = False
         action = next((each for each in app.actions if each.id == action_id), None)
-        reason = "" if action is None else why_not(app, action)
+        reason = "" if action is None else why_not(app, action, bool(arguments))
         if action is None or reason:
             app.say(reason or "there is no such action here", ok=False)
         else:

@@ -64,11 +64,11 @@ class Glyphs:
 
 
 _INSTEAD = (
-    ("×", "x"), ("→", ">"), ("·", "-"), ("…", "~"), ("▸", ">"), ("≤", "<"), ("≥", ">"), ("‹", "<"), ("›", ">"),
+    ("×", "x"), ("→", ">"), ("·", "-"), ("…", "~"), ("▸", ">"), ("≤ ", "<="), ("≥ ", ">="), ("‹", "<"), ("›", ">"),
     ("—", "-"),
     ("±", "~"), ("◀", "<"), ("↑", "^"), ("↓", "v"), ("←", "<"), ("µ", "u"),
 )
-"""One cell for one cell, so that a line keeps its width."""
+"""As many cells as before, so that a line keeps its width; a mark without its space becomes `?`, never another one."""
 
 UNICODE = Glyphs(
     border=Border("╭", "╮", "╰", "╯", "─", "│"),

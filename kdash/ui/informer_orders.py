@@ -28,7 +28,7 @@ class InformerOrders:
 
     def _order(self, name: str, outcome: Outcome) -> None:
         if outcome.ok:
-            self._app.flash.begin(name, self._app.snapshot)
+            self._app.flash.begin(name, self._app.newest)
         self._app.tell(outcome)
 
     # resync, rewatch, relist -----------------------------------------------------------------------------
@@ -53,7 +53,7 @@ class InformerOrders:
 
     def relist(self) -> None:
         """Large states are not fetched anew by a slip of the finger."""
-        objects = self._app.snapshot.objects
+        objects = self._app.newest.objects
         if objects > _MANY or self._app.options.gentle:
             self._ask(f"relist: fetch all {plural(objects, 'object')} anew from the server", self._relist)
         else:
@@ -75,7 +75,7 @@ class InformerOrders:
 
     def _period(self) -> tuple[float, str | None]:
         """The period to start from and the handler it belongs to; None: every handler that resyncs."""
-        hands = self._app.snapshot.resync.hands
+        hands = self._app.newest.resync.hands
         if self._app.handler:
             hand = next((hand for hand in hands if hand.handler == self._app.handler), None)
             if hand is not None:
@@ -92,10 +92,16 @@ class InformerOrders:
         whose = handler or "every handler that resyncs"
 
         def done(text: str | None) -> None:
-            if text:
-                self.set_period([text])
+            words = (text or "").split()
+            if words[:1] == ["faithful"]:
+                self.period_faithful(words[1:])
+            elif words:
+                self.set_period(words)
 
-        self._app.push_screen(Prompt(f"resync period of {whose}: 30s, 5m, 0 for never (enter sets, esc leaves)"), done)
+        self._app.push_screen(Prompt(
+            f"resync period of {whose}: 30s, 5m, 0 for never; restarts the check tick (kdash extension). "
+            "As client-go would: faithful 30s, the handler leaves and joins again."
+        ), done)  # fmt: skip
 
     def set_period(self, arguments: Sequence[str]) -> None:
         """PERIOD [HANDLER]"""
@@ -115,8 +121,10 @@ class InformerOrders:
 
     def period_faithful(self, arguments: Sequence[str]) -> None:
         """PERIOD [HANDLER]"""
+        hands = self._app.newest.resync.hands
         handler = arguments[1] if len(arguments) > 1 else self._app.handler
-        if not arguments or not handler:
+        handlers = [handler] if handler else list(dict.fromkeys(each.handler for each in hands if each.effective_s > 0))
+        if not arguments or not handlers:
             self._app.say("say: resync faithful PERIOD HANDLER, for example: resync faithful 7s audit", ok=False)
             return
         try:
@@ -124,7 +132,8 @@ class InformerOrders:
         except BadValue as error:
             self._app.say(str(error), ok=False)
             return
-        self._app.tell(self._app.observation.register_again(handler, period_s))
+        outcomes = [self._app.observation.register_again(each, period_s) for each in handlers]
+        self._app.tell(Outcome(all(each.ok for each in outcomes), "; ".join(each.text for each in outcomes)))
 
     # queue -----------------------------------------------------------------------------------------------
 
@@ -135,13 +144,13 @@ class InformerOrders:
             else:
                 self._app.say(f"there is no queue {clean(arguments[0])!r}: choose {', '.join(ENGINES)}", ok=False)
             return
-        engine = self._app.snapshot.queue.engine
+        engine = self._app.newest.queue.engine
         following = ENGINES[(ENGINES.index(engine) + 1) % len(ENGINES)] if engine in ENGINES else ENGINES[0]
         self._app.tell(self._app.observation.set_queue(following))
 
     def hold(self) -> None:
         observation = self._app.observation
-        self._app.tell(observation.release() if self._app.snapshot.gate.held else observation.hold())
+        self._app.tell(observation.release() if self._app.newest.gate.held else observation.hold())
 
     # handlers --------------------------------------------------------------------------------------------
 

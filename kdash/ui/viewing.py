@@ -25,6 +25,7 @@ __all__ = ["HANDLER_ORDERS", "OBJECT_ORDERS", "Viewing", "in_order"]
 OBJECT_ORDERS = ("name", *ORDERS)
 HANDLER_ORDERS = ("joined", "pending", "p99", "max", "calls", "busy")
 _RATES = ("1", "4", "10")
+_HANDS = ("handlers", "resync")
 
 
 def in_order(snapshot: Snapshot, order: str) -> Snapshot:
@@ -139,22 +140,32 @@ class Viewing:
 
     def move(self, rows: int) -> None:
         app = self._app
-        if app.chosen in ("handlers", "resync"):
-            names = list(dict.fromkeys(handler.handler for handler in app.snapshot.resync.hands))
-            if app.chosen == "handlers" and app.handler_order != "joined":
-                names = list(dict.fromkeys(each.name for each in in_order(app.snapshot, app.handler_order).handlers))
-            if names:
-                at = names.index(app.handler) + rows if app.handler in names else (0 if rows > 0 else -1)
-                app.handler = names[at % len(names)]
-        else:
+        if app.chosen not in _HANDS:
             app.commands.looking.pane().move(rows)
+        elif names := self._handlers():
+            at = names.index(app.handler) + rows if app.handler in names else (0 if rows > 0 else -1)
+            app.handler = names[at % len(names)]
+
+    def _handlers(self) -> list[str]:
+        """The handlers as the focused pane lists them."""
+        app = self._app
+        if app.chosen == "handlers":
+            return list(dict.fromkeys(each.name for each in in_order(app.snapshot, app.handler_order).handlers))
+        return list(dict.fromkeys(hand.handler for hand in app.snapshot.resync.hands))
 
     def page(self, pages: int) -> None:
-        pane = self._app.commands.looking.pane()
-        pane.move(pages * pane.page())
+        if self._app.chosen in _HANDS:
+            self.go(pages > 0)
+        else:
+            pane = self._app.commands.looking.pane()
+            pane.move(pages * pane.page())
 
     def go(self, bottom: bool) -> None:
-        self._app.commands.looking.pane().go(bottom)
+        app = self._app
+        if app.chosen not in _HANDS:
+            app.commands.looking.pane().go(bottom)
+        elif names := self._handlers():
+            app.handler = names[-1 if bottom else 0]
 
     def back(self, quits: bool) -> None:
         """One step back: the zoom, the filter, the selected handler; then, with `quits`, out."""

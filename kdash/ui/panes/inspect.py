@@ -46,9 +46,12 @@ class InspectPane(Pane):
         elif self.tab == "History":
             text = history_lines(context, versions, new.number if new is not None else 0)
         elif self.tab == "Diff":
+            synced = new
+            if self._number is None:
+                new = _last_change(versions) or new
             old = _before(versions, new)
             changes = observation.changes(ref, old.number, new.number) if old is not None and new is not None else ()
-            text = diff_lines(context, old, new, changes)
+            text = diff_lines(context, old, new, changes, synced if synced is not new else None)
         else:
             text = path_lines(context, new)
         tabs: list[Span] = []
@@ -110,3 +113,8 @@ def _before(versions: tuple[VersionView, ...], new: VersionView | None) -> Versi
     """The version before, with content."""
     older = [each for each in versions if new is not None and each.number < new.number and each.has_content]
     return older[-1] if older else None
+
+
+def _last_change(versions: tuple[VersionView, ...]) -> VersionView | None:
+    """The newest version that is no replay."""
+    return next((each for each in reversed(versions) if each.event != "Sync"), None)

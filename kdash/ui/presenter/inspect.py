@@ -45,6 +45,10 @@ def history_lines(context: Context, versions: Sequence[VersionView], selected: i
             (clean(version.source), "dim", 8, False),
         ])
         out.append((*row, (" ", ""), *passes))
+    synced = next((each for each in reversed(versions) if each.event == "Sync"), None)
+    if synced is not None:
+        words = f"{_sync_words(context, synced)}: {_same_object(synced)}"
+        out += [line(""), *(line((each, "dim")) for each in wrap(words, context.width))]
     return out
 
 
@@ -56,9 +60,29 @@ def _pass_word(each: HandlerPass) -> tuple[str, str]:
 
 
 def diff_lines(
+    context: Context, old: VersionView | None, new: VersionView | None, changes: Sequence[ChangeView],
+    synced: VersionView | None = None,
+) -> list[Line]:
+    """What differs between two versions, a path a line. `synced`: a resync that came after the newer one."""
+    out = _diff(context, old, new, changes)
+    if synced is not None:
+        words = f"since then {_sync_words(context, synced)}: {_same_object(synced)}"
+        out += [line(""), *(line((each, "dim")) for each in wrap(words, context.width))]
+    return out
+
+
+def _sync_words(context: Context, synced: VersionView) -> str:
+    return f"Sync {context.glyphs.times}{synced.repeats} by {clean(synced.source)}"
+
+
+def _same_object(synced: VersionView) -> str:
+    return (f"old and new are the same object at one resource version ({clean(synced.resource_version)}), so handlers "
+            "get an update that changes nothing")
+
+
+def _diff(
     context: Context, old: VersionView | None, new: VersionView | None, changes: Sequence[ChangeView]
 ) -> list[Line]:
-    """What differs between two versions, a path a line."""
     if new is None:
         return [line(("nothing has happened to it since kdash looks", "dim"))]
     if old is None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from kdash.probe.snapshot import ResyncHand
 from kdash.probe.text import clean, duration
 from kdash.ui.glyphs import Glyphs
-from kdash.ui.presenter.context import Context, first_that_fits, whole
+from kdash.ui.presenter.context import Context, ago, first_that_fits, whole
 from kdash.ui.spans import Line, columns, line, width_of
 
 __all__ = ["countdown_bar", "resync_lines", "resync_title"]
 
 
 def resync_title(context: Context) -> str:
-    period_s = context.snapshot.resync.check_period_s
-    return f"Resync  check tick {duration(period_s)}" if period_s else "Resync  no tick"
+    resync = context.snapshot.resync
+    if not resync.check_period_s:
+        return "Resync  no tick"
+    title = f"Resync  check tick {duration(resync.check_period_s)}"
+    if resync.restarted_at is None:
+        return title
+    return first_that_fits((f"{title}, restarted: period changed", f"{title}, restarted"), context.width - 4)
 
 
 def countdown_bar(done: float, width: int, glyphs: Glyphs) -> str:
@@ -50,7 +55,9 @@ def resync_lines(context: Context) -> list[Line]:
                    f"ticks {resync.ticks}  waves {resync.waves}  0 requests")
         out.append(line((first_that_fits(counted, context.width), "dim")))
     clamped = any(hand.badge for hand in resync.hands)
-    notes: tuple[tuple[str, ...], ...] = ((_CLAMPS,) if clamped else ()) + (_RESTARTS,)
+    notes = [_RESTARTS] if resync.restarted_at is None else [_restarted(context, resync.restarted_at)]
+    if clamped:
+        notes.insert(resync.restarted_at is not None, _CLAMPS)
     for texts in notes:
         if context.height > len(out):
             out.append(line((first_that_fits(texts, context.width), "dim")))
@@ -63,10 +70,17 @@ _CLAMPS: tuple[str, ...] = (
     "^ raised to the tick",
 )
 _RESTARTS: tuple[str, ...] = (
-    "a relist or an expired watch restarts this timer, a plain time-out does not",
-    "a relist restarts this timer, a watch time-out not",
-    "a relist restarts this timer",
+    "a relist, an expired watch or a changed period restarts this timer, a watch timeout does not",
+    "a relist or a changed period restarts this timer",
+    "a relist or new period restarts it",
 )
+
+
+def _restarted(context: Context, at: float) -> tuple[str, ...]:
+    """A period was changed: the tick that was near is a whole period away again."""
+    since = ago(context.snapshot.mono, at)
+    return (f"a changed period restarted this timer {since} ago; client-go's never changes: = offers the faithful way",
+            f"restarted {since} ago: a period was changed", f"restarted {since} ago")
 
 
 def _widths(context: Context, several: bool, narrow: bool) -> tuple[int, ...]:
@@ -109,7 +123,7 @@ def _hand(context: Context, hand: ResyncHand, widths: tuple[int, ...], several: 
     if hand.fires_at is not None:
         fires = whole(hand.fires_at - now)
         if not narrow and hand.ticks_until and hand.ticks_until > 1:
-            fires += f" ({hand.ticks_until} ticks)"
+            fires = first_that_fits((f"{fires} ({hand.ticks_until} ticks)", fires), widths[4])
     if hand.due_at is not None and hand.due_at <= now:
         due = "now" if narrow else "waiting"
     style = "cursor" if context.selected_handler == hand.handler else "bold"

@@ -28,7 +28,7 @@ class Prompt(TypedScreen[str | None]):
     DEFAULT_CSS = f"""
     Prompt {{ align: left bottom; background: transparent; }}
     Prompt Vertical {{ height: auto; width: 100%; background: $surface; }}
-    Prompt Static {{ height: 1; width: 100%; padding: 0 1; color: $text-muted; }}
+    Prompt Static {{ height: auto; max-height: 3; width: 100%; padding: 0 1; color: $text-muted; }}
     Prompt Input, Prompt Input:focus {{ {_INPUT} width: 100%; }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]

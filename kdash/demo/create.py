@@ -31,9 +31,9 @@ def check_fields(call: Call, item: Item) -> tuple[str, ...]:
     A value of a type that its field cannot have is 400 in any case.
     """
     kind = "" if call.type.custom else call.type.kind
-    wrong = field_types.misfit(kind, item)
-    if wrong is not None:
-        raise status.bad_request(f'{kind} in version "{call.type.version}" cannot be handled as a {kind}: {wrong}')
+    check_types(call.type.kind, call.type.version, kind, item)
+    if call.type.custom:
+        check_types(call.type.kind, call.type.version, "ObjectMeta", item["metadata"])
     unknown = [f'unknown field "{name}"' for name in
                custom_definitions.unknown_fields(call.server, call.type, item)
                or field_types.take_unknown(kind, item)]
@@ -44,6 +44,13 @@ def check_fields(call: Call, item: Item) -> tuple[str, ...]:
                                  f"{call.type.kind}: strict decoding error: {', '.join(unknown)}")
     custom_definitions.prune_and_default(call.server, call.type, item)
     return tuple(unknown) if mode == "Warn" else ()
+
+
+def check_types(shown: str, version: str, kind: str, item: Item) -> None:
+    """400 for a value that a field of the kind cannot have; `shown` is what the object is called."""
+    wrong = field_types.misfit(kind, item)
+    if wrong is not None:
+        raise status.bad_request(f'{shown} in version "{version}" cannot be handled as a {shown}: {wrong}')
 
 
 def _name(call: Call, item: Item) -> None:
@@ -61,8 +68,6 @@ def _name(call: Call, item: Item) -> None:
         meta.pop("namespace", None)
     if not meta.get("name") and meta.get("generateName"):
         meta["name"] = str(meta["generateName"]) + "".join(secrets.choice(_SAFE) for _ in range(5))
-    if meta.get("resourceVersion"):
-        raise status.bad_request("resourceVersion should not be set on objects to be created")
 
 
 def check_namespace(call: Call, namespace: str, name: str) -> None:
@@ -102,7 +107,7 @@ def store_new(call: Call, item: Item, *, operation: str) -> Item:
         meta["generation"] = 1
     if "status" in call.type.subresources:
         item.pop("status", None)
-    given = frozenset(item.get("spec") or ())
+    given = frozenset(item["spec"]) if isinstance(item.get("spec"), dict) else frozenset()
     defaults.fill_in(group, kind, item)
     reject(call, item, None)
     if operation == "Update":
@@ -118,6 +123,9 @@ def store_new(call: Call, item: Item, *, operation: str) -> Item:
     if call.dry_run:
         item["metadata"].pop("resourceVersion", None)
         return item
+    if meta.get("resourceVersion") not in (None, "", "0"):
+        message = "resourceVersion should not be set on objects to be created"
+        raise status.ApiError(status.failure(500, message))
     item["metadata"] = _with_version_in_place(item["metadata"])
     try:
         stored = call.storage.create(call.resource, item)

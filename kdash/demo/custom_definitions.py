@@ -203,4 +203,32 @@ def _check_definition(item: Item) -> list[Cause]:
         causes.append(
             invalid("metadata.name", item["metadata"].get("name"), 'must be spec.names.plural+"."+spec.group')
         )
+    for at, version in enumerate(spec.get("versions") or []):
+        path = f"spec.versions[{at}]"
+        if not (version or {}).get("name"):
+            causes.append(required(f"{path}.name"))
+            continue
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        if schema is not None:
+            causes += _check_schema(schema, f"{path}.schema.openAPIV3Schema")
     return causes
+
+
+_SCHEMA_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "type": str, "properties": dict, "items": dict, "additionalProperties": (dict, bool), "required": list,
+    "enum": list, "maximum": (int, float), "minimum": (int, float)}  # fmt: skip
+
+
+def _check_schema(schema: Any, path: str) -> Iterator[Cause]:
+    """What of a schema is of a type that it cannot have, as far as it is followed here."""
+    if not isinstance(schema, dict):
+        yield invalid(path, schema, "must be an object")
+        return
+    for name, kind in _SCHEMA_FIELDS.items():
+        if schema.get(name) is not None and not isinstance(schema[name], kind):
+            yield invalid(f"{path}.{name}", schema[name], "is of a type that it cannot have")
+    for holder in ("properties", "items", "additionalProperties"):
+        below = schema.get(holder)
+        if isinstance(below, dict):
+            for name, part in below.items() if holder == "properties" else [("", below)]:
+                yield from _check_schema(part, f"{path}.{holder}" + (f"[{name}]" if name else ""))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from . import custom_definitions, defaults, deletion, status
+from . import create, custom_definitions, defaults, deletion, status
 from .api_call import PROTOBUF, Call, answer, parse_yaml
 from .http_types import Response
 from .selectors import parse_selection
 
 Item = dict[str, Any]
-_ANSWERED_WITH_OBJECT = frozenset({"pods", "namespaces"})
+_ANSWERED_WITH_OBJECT = frozenset({"pods", "namespaces", "services", "serviceaccounts"})
 _POLICIES = ("Foreground", "Background", "Orphan")
 
 
@@ -71,6 +71,7 @@ def _options(call: Call) -> Item:
         )
     if not isinstance(options, dict):
         raise status.bad_request("the body of a DELETE is a DeleteOptions object")
+    create.check_types("DeleteOptions", "v1", "DeleteOptions", options)
     query = call.request.query
     if "gracePeriodSeconds" in query:
         try:

@@ -14,6 +14,7 @@ from .storage import Conflict, NotFound, Storage
 
 Item = dict[str, Any]
 DEFAULT_GRACE_S = 30
+_LONGEST_GRACE_S = 1 << 31
 
 
 class Outcome(NamedTuple):
@@ -58,9 +59,9 @@ def _grace(resource: str, item: Item, asked: int | None) -> int:
         return 0
     if (item.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return 0
-    if asked is not None:
-        return max(0, asked)
-    return int((item.get("spec") or {}).get("terminationGracePeriodSeconds") or DEFAULT_GRACE_S)
+    if asked is None:
+        asked = int((item.get("spec") or {}).get("terminationGracePeriodSeconds") or DEFAULT_GRACE_S)
+    return max(0, min(asked, _LONGEST_GRACE_S))
 
 
 def _marked(resource: str, item: Item, grace: int, policy: str, now: float) -> Item:

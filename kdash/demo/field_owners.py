@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import Any
 
 from . import list_shapes
@@ -113,16 +114,27 @@ def _trim(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def decode(tree: Json, prefix: Path = ()) -> Fields:
-    """FieldsV1 as a set of fields."""
+    """FieldsV1 as a set of fields; clients write it too, so what is none is left out."""
     if not isinstance(tree, dict) or not tree:
         return frozenset([prefix]) if prefix else frozenset()
     found: set[Path] = set()
     for key, part in tree.items():
         if key == ".":
             found.add(prefix)
-        else:
+        elif _is_segment(key):
             found |= decode(part, (*prefix, key))
     return frozenset(found)
+
+
+@lru_cache(maxsize=4096)
+def _is_segment(key: str) -> bool:
+    kind, colon, rest = key.partition(":")
+    if not colon or kind not in ("f", "k", "v"):
+        return False
+    try:
+        return kind == "f" or isinstance(json.loads(rest), dict) or kind == "v"
+    except ValueError:
+        return False
 
 
 def record_update(before: dict[str, Any] | None, after: dict[str, Any], *, manager: str, now: str,

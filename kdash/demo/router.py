@@ -147,19 +147,7 @@ class Router:
         whole_namespaces = request.method == "DELETE" and found.qualified == "namespaces" and not target.name
         if request.method in ("HEAD", "OPTIONS") or whole_namespaces:
             raise status.method_not_allowed()
-        return await asyncio.to_thread(self._write, request, found)
-
-    def _write(self, request: Request, found: ResourceType) -> Response:
-        """Carry a write out. What breaks over a field of a type that it cannot have is 400, as it is where bodies
-        are decoded into types; the logger hears of it."""
-        try:
-            return crud.handle(request, self._server)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            _logger.warning("cannot read the body of %s %s", request.method, request.path, exc_info=True)
-            raise status.bad_request(
-                f'{found.kind} in version "{found.group_version}" cannot be handled as a {found.kind}: '
-                f"a field has a value of a type that it cannot have ({type(error).__name__})"
-            ) from None
+        return await asyncio.to_thread(crud.handle, request, self._server)
 
     async def _read(self, request: Request, found: ResourceType, target: Target) -> Response:
         if not target.name:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import custom_definitions, status, update
+from . import create, custom_definitions, status, update
 from .api_call import Call, answer, check_kind
 from .column_cells import selector_text
 from .http_types import Response
@@ -41,14 +41,14 @@ def _shown(call: Call, item: Item) -> Item:
     meta, paths = item["metadata"], custom_definitions.scale_paths(call.server, call.type)
     shown = {key: meta[key] for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
              if key in meta}
-    state: Item = {"replicas": int(_at(item, paths["present"]) or 0)}
+    state: Item = {"replicas": _number(_at(item, paths["present"]))}
     selector = _at(item, paths["selector"]) if call.type.custom else (item.get("spec") or {}).get("selector")
     if isinstance(selector, dict):
         state["selector"] = selector_text(selector)
     elif isinstance(selector, str) and selector:
         state["selector"] = selector
     return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": shown,
-            "spec": {"replicas": int(_at(item, paths["wanted"]) or 0)}, "status": state}
+            "spec": {"replicas": _number(_at(item, paths["wanted"]))}, "status": state}
 
 
 def _at(item: Any, path: list[str]) -> Any:
@@ -61,11 +61,18 @@ def _at(item: Any, path: list[str]) -> Any:
 def _with(item: Item, path: list[str], value: Any) -> Item:
     """A copy with `value` at a path."""
     name, *rest = path
-    return {**item, name: _with(item.get(name) or {}, rest, value) if rest else value}
+    below = item.get(name)
+    return {**item, name: _with(below if isinstance(below, dict) else {}, rest, value) if rest else value}
+
+
+def _number(value: Any) -> int:
+    """A number of replicas; 0 for what is none, as a custom resource without a schema may hold."""
+    return value if isinstance(value, int) else 0
 
 
 def _write(call: Call, before: Item, wanted: Item, *, retry: bool = False) -> Response:
-    replicas = (wanted.get("spec") or {}).get("replicas", 0)
+    create.check_types("Scale", "autoscaling/v1", "Scale", wanted)
+    replicas = (wanted.get("spec") or {}).get("replicas") or 0
     if not isinstance(replicas, int) or replicas < 0:
         raise status.invalid(
             "autoscaling",

@@ -21,8 +21,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import msgspec
-
 from . import deletion, seed_objects
 from .pod_records import PodIndex, PodRecord
 from .storage import AlreadyExists, Conflict, NotFound, Storage, StoredEvent
@@ -51,7 +49,6 @@ RESOURCES = {
     "Lease": "leases.coordination.k8s.io",
 }
 WATCHED = (
-    "Namespace",
     "Node",
     "Pod",
     "Deployment",
@@ -61,15 +58,16 @@ WATCHED = (
     "Job",
     "CronJob",
 )
-_OWNING = frozenset(WATCHED) - {"Pod", "Namespace"}
 _EVENTS_KEPT = 500
 
 
 class ClusterState:
     """The storage as the controllers see it, with timers."""
 
-    def __init__(self, storage: Storage, rng: random.Random, now: float) -> None:
+    def __init__(self, storage: Storage, rng: random.Random, now: float, grace_s: int | None = None) -> None:
+        """`grace_s`: what deleted pods get (None: their own), as there may be no kubelet that would end them."""
         self.storage = storage
+        self._grace_s = grace_s
         self.rng = rng
         self.now = now
         self.pods = PodIndex()
@@ -79,7 +77,6 @@ class ClusterState:
         self._events: deque[tuple[str, str]] = deque()
         self._addresses: dict[str, int] = {}
         self._nodes: dict[str, Item] = {}
-        self._owners: set[str] = set()
 
     # events and timers ---------------------------------------------------------------------------------
 
@@ -101,14 +98,15 @@ class ClusterState:
         """When the next timer is due."""
         return self._timers[0][0] if self._timers else None
 
-    def run_next_timer(self, until: float, not_before: float = 0.0) -> bool:
-        """Run the earliest timer that is due by `until`, at its instant but `not_before`; False if there is none."""
-        if not self._timers or self._timers[0][0] > until:
-            return False
+    def has_due(self, until: float) -> bool:
+        """Whether a timer is due by `until`."""
+        return bool(self._timers) and self._timers[0][0] <= until
+
+    def run_next_timer(self, not_before: float = 0.0) -> None:
+        """Run the earliest timer, at its instant but `not_before`."""
         due, _, do, args = heapq.heappop(self._timers)
         self.now = max(self.now, due, not_before)
         do(*args)
-        return True
 
     # reads ---------------------------------------------------------------------------------------------
 
@@ -124,36 +122,6 @@ class ClusterState:
         """The objects of a kind that the object with this uid controls."""
         return [item for item in self.items(kind, namespace)
                 if any(owner.get("uid") == uid for owner in item["metadata"].get("ownerReferences") or [])]
-
-    def dependents(self, uid: str) -> Iterator[tuple[str, Item]]:
-        """Every object of any kind that names this uid as an owner."""
-        for record in list(self.pods.owned_by(uid)):
-            item = self.get("Pod", record.namespace, record.name)
-            if item is not None:
-                yield "Pod", item
-        needle = uid.encode()
-        for each in self.storage.registry:
-            resource = each.qualified
-            kind = each.kind if RESOURCES.get(each.kind) == resource else resource
-            if kind in ("Pod", "Event"):
-                continue
-            for stored in self.storage.list_stored(resource)[0]:
-                if needle in stored.raw:
-                    item = msgspec.json.decode(stored.raw)
-                    owners = item["metadata"].get("ownerReferences") or []
-                    if any(owner.get("uid") == uid for owner in owners):
-                        yield kind, item
-
-    def content_of(self, namespace: str) -> Iterator[tuple[str, Item]]:
-        """Everything in a namespace."""
-        for each in self.storage.registry:
-            if each.namespaced:
-                for item in self.storage.list(each.qualified, namespace):
-                    yield each.qualified, item
-
-    def exists(self, uid: str) -> bool:
-        """True if an object of a kind that owns others has this uid."""
-        return uid in self._owners
 
     def pods_of(self, uid: str) -> list[PodRecord]:
         """The pods that the object with this uid controls, by name."""
@@ -254,9 +222,10 @@ class ClusterState:
         meta = item["metadata"]
         return self.change(item["kind"], meta.get("namespace", ""), meta["name"], edit, uid=meta["uid"])
 
-    def delete(self, kind: str, namespace: str, name: str) -> None:
+    def delete(self, kind: str, namespace: str, name: str, policy: str = "") -> None:
         """Delete as a client would: pods on a node get their grace period, finalizers are respected."""
-        deletion.delete(self.storage, RESOURCES.get(kind, kind), namespace, name, now=self.now)
+        resource = RESOURCES.get(kind, kind)
+        deletion.delete(self.storage, resource, namespace, name, now=self.now, grace_s=self._grace_s, policy=policy)
         if kind in ("Pod", "pods"):
             item = self.get("Pod", namespace, name)
             record = self.pods.find(namespace, name)
@@ -273,7 +242,7 @@ class ClusterState:
             if item is None or (uid and item["metadata"]["uid"] != uid):
                 return
             self.storage.delete(resource, namespace, name)
-        if kind == "Pod":
+        if resource == "pods":
             self.pods.remove(item["metadata"]["uid"])
 
     def _note(self, kind: str, item: Item) -> None:
@@ -281,15 +250,6 @@ class ClusterState:
             self.pods.update(item)
         elif kind == "Node":
             self.note_node(item)
-        if kind in _OWNING:
-            self._owners.add(item["metadata"]["uid"])
-
-    def note_owner(self, uid: str, *, gone: bool = False) -> None:
-        """Remember that an owner exists, or that it is gone."""
-        if gone:
-            self._owners.discard(uid)
-        else:
-            self._owners.add(uid)
 
     def record_event(self, about: Item, reason: str, *, message: str, component: str, kind: str = "Normal",
                      host: str = "", field_path: str = "") -> None:
@@ -312,5 +272,3 @@ class ClusterState:
         for item in batch:
             if kind == "Node":
                 self.note_node(item)
-            if kind in _OWNING:
-                self._owners.add(item["metadata"]["uid"])

@@ -12,6 +12,7 @@ from .selectors import parse_selection
 
 Item = dict[str, Any]
 _ANSWERED_WITH_OBJECT = frozenset({"pods", "namespaces", "services", "serviceaccounts"})
+_IMMORTAL = frozenset({"default", "kube-public", "kube-system"})
 _POLICIES = ("Foreground", "Background", "Orphan")
 
 
@@ -115,6 +116,9 @@ def _check_preconditions(call: Call, item: Item, wanted: Item) -> None:
 
 
 def _delete(call: Call, namespace: str, name: str, options: Item) -> deletion.Outcome | None:
+    if call.resource == "namespaces" and name in _IMMORTAL:
+        message = f'namespaces "{name}" is forbidden: this namespace may not be deleted'
+        raise status.ApiError(status.failure(403, message, "Forbidden", {"name": name, "kind": "namespaces"}))
     grace = options.get("gracePeriodSeconds")
     outcome = deletion.delete(
         call.storage, call.resource, namespace, name, now=call.now,

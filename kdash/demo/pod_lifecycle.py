@@ -16,7 +16,7 @@ _ORDER = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"
 
 
 def _set(pod: Item, kind: str, status: str, now: float, reason: str = "", message: str = "") -> None:
-    conditions = pod["status"].setdefault("conditions", [])
+    conditions = pod.setdefault("status", {}).setdefault("conditions", [])
     found = next((condition for condition in conditions if condition["type"] == kind), None)
     if found is None:
         found = {"type": kind, "status": "", "lastProbeTime": None, "lastTransitionTime": ages.rfc3339(now)}

@@ -21,6 +21,7 @@ from types import TracebackType
 
 from kdash.demo.access import Access, User
 from kdash.demo.faults import Faults
+from kdash.demo.housekeeping import Housekeeping
 from kdash.demo.http_loop import Connection
 from kdash.demo.request_log import RequestLog
 from kdash.demo.resources import Registry
@@ -106,6 +107,7 @@ class ApiServer:
             Workload(self.storage, objects=objects, rate=rate, seed=seed, scenario=scenario, server=self)
             if workload else None
         )  # fmt: skip
+        self.housekeeping = None if workload else Housekeeping(self.storage, self.now)
 
     # life ----------------------------------------------------------------------------------------------
 
@@ -128,6 +130,8 @@ class ApiServer:
             raise failure[0]
         if self.workload is not None:
             self.workload.start()
+        if self.housekeeping is not None:
+            self.housekeeping.start()
         return self
 
     async def _main(self, started: threading.Event) -> None:
@@ -170,6 +174,8 @@ class ApiServer:
         """End everything; any number of times."""
         if self.workload is not None:
             self.workload.stop()
+        if self.housekeeping is not None:
+            self.housekeeping.stop()
         self.stopping = True
         self.end_watches()
         self._on_loop(self._close_idle)

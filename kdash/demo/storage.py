@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import builtins
 import threading
+import time
+import uuid
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +25,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from kdash.demo import ages
 from kdash.demo.defaults import in_api_order
 from kdash.demo.event_window import StoredEvent
 from kdash.demo.http_types import json_bytes
@@ -95,6 +98,21 @@ def _within(state: builtins.list[Stored], namespace: str) -> builtins.list[Store
     return state[first : bisect_left(state, f"{namespace}0", first, key=_BY_KEY)]
 
 
+def _is_identified(obj: Mapping[str, Any]) -> bool:
+    meta = obj["metadata"]
+    return bool(meta.get("uid") and meta.get("creationTimestamp"))
+
+
+def _identified(obj: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    """The object with a uid and a creationTimestamp: its own, else those from `before`, else new ones."""
+    if _is_identified(obj):
+        return obj
+    meta, before = obj["metadata"], before or {}
+    uid = meta.get("uid") or before.get("uid") or str(uuid.uuid4())
+    created = meta.get("creationTimestamp") or before.get("creationTimestamp") or ages.rfc3339(time.time())
+    return {**obj, "metadata": {**meta, "uid": uid, "creationTimestamp": created}}
+
+
 class Storage:
     """All resources of one server."""
 
@@ -111,6 +129,7 @@ class Storage:
         self._caches: dict[str, WatchCache] = {}
         self._log: deque[Change] = deque(maxlen=log)
         self._on_drop: builtins.list[Callable[[str], None]] = []
+        self._on_event: builtins.list[Callable[[str, StoredEvent], None]] = []
         self._committed = threading.Condition(self.lock)
 
     # versions ------------------------------------------------------------------------------------------
@@ -240,12 +259,13 @@ class Storage:
     # writes --------------------------------------------------------------------------------------------
 
     def create(self, resource: str, obj: Mapping[str, Any]) -> dict[str, Any]:
-        """Store a new object as it is but for its version; returns it. Raises `AlreadyExists`."""
+        """Store a new object as it is but for its version, and for a uid and a creationTimestamp if it has none;
+        returns it. Raises `AlreadyExists`."""
         with self.lock:
             cache, key = self._cache(resource), key_of(obj)
             if key in cache.items:
                 raise AlreadyExists(key)
-            return self._commit(cache, "ADDED", key, obj, None)
+            return self._commit(cache, "ADDED", key, _identified(obj), None)
 
     def update(self, resource: str, obj: Mapping[str, Any], *, check_version: bool = True) -> dict[str, Any]:
         """Replace an object; returns what is stored then. Raises `NotFound`, and `Conflict` when the object names a
@@ -258,6 +278,8 @@ class Storage:
             named = obj["metadata"].get("resourceVersion")
             if check_version and named and named != str(stored.version):
                 raise Conflict(key)
+            if not _is_identified(obj):
+                obj = _identified(obj, self.decode(cache.type, stored.raw)["metadata"])
             if self._encode(cache.type, obj, stored.version) == stored.raw:
                 return self.decode(cache.type, stored.raw)
             return self._commit(cache, "MODIFIED", key, obj, stored.raw)
@@ -288,7 +310,7 @@ class Storage:
             for obj in objects:
                 self._version += 1
                 key = key_of(obj)
-                cache.put(Stored(key, self._version, self._encode(cache.type, obj, self._version)))
+                cache.put(Stored(key, self._version, self._encode(cache.type, _identified(obj), self._version)))
             self._expire_empty()
 
     def restore(self, resource: str, objects: Iterable[Mapping[str, Any]], version: int | None = None) -> None:
@@ -321,7 +343,10 @@ class Storage:
     ) -> None:
         self._version += 1
         self._log.append(Change(self._version, cache.type.qualified, key, type_))
-        cache.apply(StoredEvent(self._version, type_, key, raw, previous), pack)
+        event = StoredEvent(self._version, type_, key, raw, previous)
+        cache.apply(event, pack)
+        for listener in self._on_event:
+            listener(cache.type.qualified, event)
         self._committed.notify_all()
 
     @staticmethod
@@ -395,6 +420,11 @@ class Storage:
         for listener in self._on_drop:
             listener(resource)
         return keys
+
+    def on_event(self, listener: Callable[[str, StoredEvent], None]) -> None:
+        """Call `listener` with the resource of every change and the change, under the lock: as a subscriber."""
+        with self.lock:
+            self._on_event = [*self._on_event, listener]
 
     def on_drop(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the name of every resource that is served no more. Before anything is dropped."""

@@ -26,7 +26,8 @@ import msgspec
 from .cluster_state import RESOURCES as _RESOURCES
 from .cluster_state import WATCHED, ClusterState
 from .controllers import DeploymentController, ReplicaSetController
-from .garbage import GarbageCollector, NamespaceController
+from .garbage import GarbageCollector
+from .guard import Guard
 from .job_controllers import CronJobController, JobController
 from .kubelet import Kubelet
 from .pod_factory import PodFactory
@@ -95,6 +96,8 @@ class Workload:
         factory = PodFactory(state)
         self._kubelet = Kubelet(state)
         self._garbage = GarbageCollector(state)
+        self._garbage.wake = self._wake.set
+        self._guard = Guard("workload")
         self._cron_jobs = CronJobController(state)
         self._background = Background(state, self._kubelet, SCENARIOS[name], rate)
         self._controllers: dict[str, Any] = {
@@ -104,7 +107,6 @@ class Workload:
             "DaemonSet": DaemonSetController(state, factory),
             "Job": JobController(state, factory),
             "CronJob": self._cron_jobs,
-            "Namespace": NamespaceController(state),
         }
         self._dirty: dict[tuple[str, str, str], None] = {}
         self._objects = objects
@@ -123,6 +125,7 @@ class Workload:
             for kind in WATCHED:
                 state.storage.subscribe(_RESOURCES[kind], state.storage.current_version,
                                         functools.partial(self._note, kind))
+            self._garbage.begin()
             self._kubelet.watch_nodes()
             self._cron_jobs.begin()
             self._background.begin()
@@ -137,8 +140,15 @@ class Workload:
         """Live by the clock, on a thread, until `stop`."""
         self.seed()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="demo-workload", daemon=True)
+            self._guard.on = True
+            self._thread = threading.Thread(target=self._guard.life, args=(self._run,), name="demo-workload",
+                                            daemon=True)  # fmt: skip
             self._thread.start()
+
+    @property
+    def failures(self) -> int:
+        """How often something went wrong since `start`; the log says what."""
+        return self._guard.failures
 
     def stop(self) -> None:
         """Stop the thread and wait for it."""
@@ -173,7 +183,8 @@ class Workload:
         """
         state = self._state
         self._settle()
-        while not self._stopping and state.run_next_timer(now, not_before):
+        while not self._stopping and state.has_due(now):
+            self._guard.run("what was due", state.run_next_timer, not_before)
             self._settle()
             if time.perf_counter() > until:
                 return
@@ -213,13 +224,15 @@ class Workload:
         """Take the changes and reconcile what they touch, until there is nothing left."""
         for _ in range(_TURNS):
             for kind, event in self._state.take_events():
-                self._take(kind, event)
+                self._guard.run(f"{kind} {event.key}", self._take, kind, event)
+            for resource, event in self._garbage.pending():
+                self._guard.run(f"{resource} {event.key}", self._garbage.take, resource, event)
             if not self._dirty:
                 return
             key = next(iter(self._dirty))
             del self._dirty[key]
             kind, namespace, name = key
-            self._controllers[kind].reconcile(namespace, name)
+            self._guard.run(f"{kind} {namespace}/{name}", self._controllers[kind].reconcile, namespace, name)
 
     def _mark(self, kind: str, item: Item) -> None:
         meta = item["metadata"]
@@ -240,11 +253,6 @@ class Workload:
         for owner in meta.get("ownerReferences") or []:
             if owner.get("kind") in self._controllers:
                 self._dirty[owner["kind"], meta.get("namespace", ""), owner["name"]] = None
-        self._state.note_owner(meta["uid"], gone=gone)
-        if gone:
-            self._garbage.owner_gone(meta["uid"])
-        elif meta.get("deletionTimestamp") and kind != "Namespace":
-            self._garbage.finalize(kind, item)
 
     def _take_node(self, item: Item, event: StoredEvent) -> None:
         name = item["metadata"]["name"]

@@ -58,7 +58,6 @@ class Peer:
 def served(**options: Any) -> Iterator[tuple[ApiServer, Peer]]:
     """A server without a workload, with the namespace default, and a connection to it."""
     with ApiServer(workload=False, **options) as server:
-        server.storage.create("namespaces", {"metadata": {"name": "default"}})
         peer = Peer(server)
         try:
             yield server, peer

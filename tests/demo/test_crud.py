@@ -34,7 +34,6 @@ class Api:
 
     def __init__(self) -> None:
         self.server = ApiServer(workload=False)
-        self.create("namespaces", {"metadata": {"name": "default"}}, namespace="")
 
     def __call__(self, method: str, path: str, body: object = None, content_type: str = JSON,
                  **headers: str) -> Response:

@@ -144,7 +144,6 @@ class Maker:
 
 async def prepared() -> ApiServer:
     server = ApiServer(workload=False)
-    server.storage.create("namespaces", {"metadata": {"name": "default"}})
     definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     made = await exchange(server, "POST", definitions, {"Content-Type": "application/json"}, json.dumps(crd()).encode())
     assert made.status == 201

@@ -277,7 +277,8 @@ def test_fact_76_progress_moves_with_changes_of_the_resource_and_with_consistent
 def test_what_is_stored_stands_in_the_order_of_the_api() -> None:
     storage = Storage()
     storage.create("configmaps", {"data": {"b": "2", "a": "1"}, "kind": "ConfigMap", "metadata": {
-        "labels": {"z": "1", "y": "2"}, "namespace": "default", "name": "a"}})
+        "labels": {"z": "1", "y": "2"}, "namespace": "default", "name": "a", "uid": "u",
+        "creationTimestamp": "2026-01-01T00:00:00Z"}})
     raw = storage.list_stored("configmaps")[0][0].raw.decode()
-    assert raw.startswith('{"metadata":{"name":"a","namespace":"default","resourceVersion":"')
+    assert raw.startswith('{"metadata":{"name":"a","namespace":"default","uid":"u","resourceVersion":"')
     assert raw.endswith('"labels":{"y":"2","z":"1"}},"data":{"a":"1","b":"2"}}')

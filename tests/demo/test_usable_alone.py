@@ -17,7 +17,6 @@ from kdash.demo import ApiServer, Fault, parse_fault
 @pytest.fixture
 def api_server() -> Iterator[ApiServer]:
     with ApiServer(workload=False) as server:
-        server.storage.create("namespaces", {"metadata": {"name": "default"}})
         yield server
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from kdash.informer.clock import Clock
 from kdash.informer.identity import InformerNameAndResource
-from kdash.informer.queue.protocol import Delta, Queue
+from kdash.informer.queue.protocol import Delta
 
 __all__ = [
     "LATENCY_BUCKETS_S",
@@ -36,7 +36,7 @@ class InformerMetrics(Protocol):
     """The metrics of one informer."""
 
     def queued_items(self, count: int) -> None:
-        """Gauge: deltas waiting in the queue; set after each pop."""
+        """Gauge: deltas waiting in the queue; set on each addition and each pop, under the queue's lock."""
 
     def processing_latency(self, seconds: float) -> None:
         """Histogram: how long one pop's processing took."""
@@ -59,11 +59,10 @@ def store_version_number(resource_version: str) -> int | None:
 def metered(
     process: Callable[[Sequence[Delta], bool], None],
     metrics: InformerMetrics,
-    queue: Queue,
     store_version: Callable[[], str],
     clock: Clock,
 ) -> Callable[[Sequence[Delta], bool], None]:
-    """`process` with its metrics: latency, what still waits, and the store's version afterwards."""
+    """`process` with its metrics: latency, and the store's version afterwards."""
 
     def process_and_measure(deltas: Sequence[Delta], is_in_initial_list: bool) -> None:
         began = clock.monotonic()
@@ -71,7 +70,6 @@ def metered(
             process(deltas, is_in_initial_list)
         finally:
             metrics.processing_latency(clock.monotonic() - began)
-            metrics.queued_items(queue.depth()[1])
             number = store_version_number(store_version())
             if number is not None:
                 metrics.store_resource_version(number)

@@ -221,8 +221,9 @@ class SharedIndexInformer:
         process_batch: ProcessBatchFunc = self._deltas.process_batch
         if options.metrics is not None:
             version = self.indexer.last_store_sync_resource_version
-            process = metered(process, options.metrics, queue, version, self._clock)
-            process_batch = metered(process_batch, options.metrics, queue, version, self._clock)
+            queue.on_depth = options.metrics.queued_items
+            process = metered(process, options.metrics, version, self._clock)
+            process_batch = metered(process_batch, options.metrics, version, self._clock)
         return Controller(
             ControllerConfig(
                 name=self.name, queue=queue, make_reflector=lambda: self._new_reflector(queue),

@@ -60,20 +60,42 @@ def test_users_27_38_a_slow_handler_fills_its_own_buffer_and_not_the_queue(rig: 
     settle(lambda: blocked.backlog() == 0)
 
 
+class Metrics:
+    def __init__(self) -> None:
+        self.seen: dict[str, list[float]] = {"depth": [], "latency": [], "version": []}
+
+    def queued_items(self, count: int) -> None:
+        self.seen["depth"].append(count)
+
+    def processing_latency(self, seconds: float) -> None:
+        self.seen["latency"].append(seconds)
+
+    def store_resource_version(self, number: int) -> None:
+        self.seen["version"].append(number)
+
+
+@pytest.mark.parametrize(("engine", "depths"), [
+    ("delta", [1, 2, 3, 4, 2, 1, 0]), ("real", [1, 2, 3, 4, 3, 0]), ("real-atomic", [1, 2, 3, 4, 3, 0]),
+])  # fmt: skip
+def test_users_39_the_gauge_of_queued_items_shows_a_queue_that_backs_up(
+    rig: MakeRig, engine: str, depths: list[float]
+) -> None:
+    metrics = Metrics()
+    it = rig(engine=engine, metrics=metrics)
+    it.start()
+    it.informer.hold(handlers=False)
+    shown = len(metrics.seen["depth"])
+    for change in (it.source.add, it.source.modify):
+        change("a")
+    it.source.add("b")
+    it.source.add("c")
+    settle(lambda: metrics.seen["depth"][-1:] == [4])
+    it.informer.release()
+    settle(lambda: metrics.seen["depth"][-1:] == [0])
+    assert metrics.seen["depth"][shown:] == depths
+
+
 def test_users_39_depth_latency_and_version_are_exported(rig: MakeRig) -> None:
-    class Metrics:
-        def __init__(self) -> None:
-            self.seen: dict[str, list[float]] = {"depth": [], "latency": [], "version": []}
-
-        def queued_items(self, count: int) -> None:
-            self.seen["depth"].append(count)
-
-        def processing_latency(self, seconds: float) -> None:
-            self.seen["latency"].append(seconds)
-
-        def store_resource_version(self, number: int) -> None:
-            self.seen["version"].append(number)
-
     metrics = Metrics()
     it = rig(engine="real-atomic", metrics=metrics)
     it.source.add("a")

@@ -100,6 +100,8 @@ class DeltaFIFO(QueueCore):
             deltas.append(delta)
             if type_ is _DELETED:
                 self._merge_deletions(key, deltas)
+        if self.on_depth is not None:
+            self.on_depth(self._deltas)
         return key
 
     def _merge_deletions(self, key: str, deltas: list[Delta]) -> None:
@@ -200,6 +202,8 @@ class DeltaFIFO(QueueCore):
             key = queue.popleft()
             deltas = self._items.pop(key)
             self._deltas = depth = self._deltas - len(deltas)
+            if self.on_depth is not None:
+                self.on_depth(depth)
             is_initial = not self._synced
             waiting = len(queue)
             if tap is not None:

@@ -73,6 +73,8 @@ class QueueCore(ABC):
     ) -> None:
         self.name = name
         self.gate: Gate | None = None
+        self.on_depth: Callable[[int], None] | None = None
+        """Told under the lock how many deltas wait, after each addition and each taking out; set before use."""
         self._tap = tap
         self._clock = clock or SystemClock()
         self._now = self._clock.monotonic

@@ -131,6 +131,8 @@ class RealFIFO(QueueCore):
             ))  # fmt: skip
         self._keys.append(key)
         self._items.append(_new_delta(Delta, (type_, obj, now, cause)))
+        if self.on_depth is not None:
+            self.on_depth(len(self._items))
         if self._waiting:
             self._wake()
 
@@ -235,6 +237,8 @@ class RealFIFO(QueueCore):
                 deltas, why = [self._take()], "single"
             else:
                 deltas, why = self._take_batch()
+            if self.on_depth is not None:
+                self.on_depth(len(self._items))
             tap = self._tap
             if tap is not None:
                 now = self._now()

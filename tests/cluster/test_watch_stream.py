@@ -1,7 +1,9 @@
 """Bytes of a watch to events: any cut, any framing, any end."""
 
+import itertools
 import json
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -361,3 +363,29 @@ def test_cancel_before_the_watch_sends_nothing(setting):
     with pytest.raises(StopRequested):
         s.lister_watcher.watch(WATCH, token)
     assert s.server.exchanges == []
+
+
+def recorded_lines():
+    """50 lines that a kube-apiserver sent, of every type, the shortest of each type first."""
+    exchanges = sorted((Path(__file__).parents[1] / "wire" / "exchanges").glob("*watch*.json"))
+    bodies = [json.loads(path.read_text())["response"].get("lines") or () for path in exchanges]
+    texts = dict.fromkeys(each["text"].rstrip("\n") for body in bodies for each in body)
+    by_type = {}
+    for text in sorted(texts, key=len):
+        by_type.setdefault(text[:12], []).append(text)
+    rounds = itertools.zip_longest(*by_type.values())
+    return [text.encode() for text in itertools.chain.from_iterable(rounds) if text][:50]
+
+
+def test_rf31_a_line_cut_after_any_byte_gives_the_whole_event_or_none():
+    lines = recorded_lines()
+    assert len(lines) == 50
+    assert {each[9:12] for each in lines} == {b"ADD", b"MOD", b"DEL", b"BOO", b"ERR"}
+    for recorded in lines:
+        whole = EventDecoder().feed([recorded + b"\n"])
+        assert len(whole) == 1
+        for cut in range(1, len(recorded) + 1):
+            decoder = EventDecoder()
+            decoder.feed([A])
+            events = decoder.feed([recorded[:cut]]) + decoder.end()
+            assert told(events) == (told(whole) if cut == len(line) else []), line[:cut]

@@ -83,6 +83,8 @@ class InformerState:
     last_relist_reason: str = ""
     last_error: str = ""
     problem: Problem | None = None
+    asked_at: float | None = None
+    """Since when a list or watch-list has had no answer; None: none is awaited."""
     stream_lost_at: float | None = None
     engine: str = "delta"
     client_go: str = ""
@@ -111,7 +113,7 @@ class InformerState:
 
     def worked(self) -> None:
         """The server answered as it should: troubles are over."""
-        self.problem = None
+        self.problem = self.asked_at = None
         self.backoff_until = None
         self.backoff_step = 0
         self.retries = 0
@@ -156,6 +158,7 @@ class InformerTopic:
             "watch.close": self._watch_close,
             "watch.silence": self._watch_silence,
             "watchlist.waiting": self._watchlist_waiting,
+            "watchlist.fallback": self._watchlist_fallback,
             "backoff.sleep": self._backoff_sleep,
             "backoff.wake": self._backoff_wake,
             "error": self._error,
@@ -203,11 +206,13 @@ class InformerTopic:
             state.watching_since = None
 
     def _list_start(self, state: InformerState, record: Record) -> None:
+        state.asked_at = record[1]
         state.lists += 1
         state.received = state.pages = 0
         state.relist_reason = state.relist_reason or record[7]
 
     def _list_page(self, state: InformerState, record: Record) -> None:
+        state.asked_at = None
         state.pages = record[6]
         state.received += record[7]
 
@@ -217,10 +222,12 @@ class InformerTopic:
             self._fetched(state, record, items, version, took)
 
     def _watchlist_start(self, state: InformerState, record: Record) -> None:
+        state.asked_at = record[1]
         state.watches += 1
         state.received = state.pages = 0
 
     def _watchlist_progress(self, state: InformerState, record: Record) -> None:
+        state.asked_at = None
         if record[9] > state.received:
             state.end_missing = None
         state.received = max(state.received, record[9])
@@ -275,6 +282,10 @@ class InformerTopic:
             state.watches += 1
             state.reconnects += 1
 
+    def _watchlist_fallback(self, state: InformerState, record: Record) -> None:
+        """The server has no watch-list: no trouble, a list follows."""
+        state.worked()
+
     def _watchlist_waiting(self, state: InformerState, record: Record) -> None:
         state.end_missing = record[6]
 
@@ -304,6 +315,7 @@ class InformerTopic:
         if is_ordered(record):
             state.relist_reason = ORDERED
             return
+        state.asked_at = None
         state.problem = Problem(at, stage, error_class, code or 0, shorten(str(reason or ""), 80), text)
         state.last_error = text or error_class
         state.stream_lost_at = state.stream_lost_at or at

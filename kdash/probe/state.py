@@ -17,6 +17,7 @@ from kdash.probe.text import duration, plural, shorten
 __all__ = ["STALE_AFTER_S", "explain", "state_of", "state_of_all"]
 
 STALE_AFTER_S = 30.0
+_ANSWERS_WITHIN_S = 2.0
 _RANK = ("LIVE", "STOPPED", "SUSPECT", "SYNCING", "STALE", "RETRY", "DENIED")
 
 EXIT_FAILED, EXIT_NO_CONNECTION, EXIT_DENIED = 1, 3, 4
@@ -39,8 +40,11 @@ def state_of(state: InformerState, now: float) -> StateView:
     if state.stopped:
         return StateView("STOPPED", f"{state.target.name}: stopped")
     lost_s = now - state.stream_lost_at if state.stream_lost_at is not None else 0.0
+    waits = _unanswered(state, now)
     if state.problem is not None:
         word, sentence, exit_code = explain(state.problem, state.target)
+        if waits:
+            sentence = f"{waits}; before that: {sentence}"
         if state.synced:
             sentence += f"; the cache is shown as of {duration(max(lost_s, 0.0))} ago"
             if word == "RETRY" and state.backoff_until is None and lost_s > STALE_AFTER_S:
@@ -52,10 +56,8 @@ def state_of(state: InformerState, now: float) -> StateView:
         sentence = f"{came} came, the end marker has not: a proxy or aggregated API?"
         return StateView("SYNCING", f"{state.target.name}: {sentence}")
     if not state.synced:
-        received = "waits for the first answer"
-        if state.received:
-            received = f"{plural(state.received, 'object')} received"
-        return StateView("SYNCING", f"{state.target.name}: {received}")
+        received = f"{plural(state.received, 'object')} received" if state.received else "waits for the first answer"
+        return StateView("SYNCING", waits or f"{state.target.name}: {received}")
     if lost_s > STALE_AFTER_S:
         sentence = f"{state.target.name}: no word from the server for {duration(lost_s)}, the cache is kept"
         return StateView("STALE", sentence, exit_code=EXIT_NO_CONNECTION)
@@ -64,6 +66,14 @@ def state_of(state: InformerState, now: float) -> StateView:
         sentence = f"{state.target.name}: no byte on the watch for {duration(silent_s)}, a second one is tried"
         return StateView("SUSPECT", sentence)
     return StateView("LIVE")
+
+
+def _unanswered(state: InformerState, now: float) -> str:
+    """What goes on now: a request for the whole state that has had no answer for a while; "" when there is none."""
+    if state.asked_at is None or now - state.asked_at < _ANSWERS_WITHIN_S:
+        return ""
+    request = "watch-list" if state.state == "watch-listing" else "LIST"
+    return f"{state.target.name}: the {request} has had no answer for {duration(float(int(now - state.asked_at)))}"
 
 
 def explain(problem: Problem, target: Target) -> tuple[str, str, int]:

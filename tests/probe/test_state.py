@@ -188,3 +188,27 @@ def test_a_second_watch_that_is_closed_leaves_the_events_to_the_first() -> None:
     tape.emit("api.end", request=8, outcome="stopped", code=200)
     tape.emit("watch.event", type="MODIFIED", key="default/a", uid="u", rv="101")
     assert {row.path: row.events for row in tape.snapshot().api.rows} == {"/first": 1, "/second": 0}
+
+
+def test_a_hanging_list_is_the_headline_not_the_fallback_that_led_to_it() -> None:
+    tape = Tape()
+    tape.emit("watchlist.start", rv="")
+    tape.emit("error", stage="watch-list", **{"class": "ApiStatusError"}, http_code=400, reason="BadRequest",
+              message="sendInitialEvents is forbidden")
+    tape.emit("watchlist.fallback", error="400 BadRequest")
+    tape.emit("list.start", rv="0", rv_reason="first", why_limit="")
+    tape.clock.advance(12.0)
+    view = state(tape)
+    assert (view.word, view.detail) == ("SYNCING", "pods: the LIST has had no answer for 12s")
+    tape.emit("list.page", page_no=1, items=500, has_continue=True)
+    assert state(tape).detail == "pods: 500 objects received"
+
+
+def test_an_attempt_that_hangs_comes_before_the_failure_that_led_to_it() -> None:
+    tape = Tape()
+    fail(tape, 503, "ServiceUnavailable", "try later")
+    tape.emit("backoff.wake")
+    tape.emit("list.start", rv="0", rv_reason="first", why_limit="")
+    assert "503" in state(tape).detail and "no answer" not in state(tape).detail
+    tape.clock.advance(9.0)
+    assert state(tape).detail.startswith("pods: the LIST has had no answer for 9s; before that: pods: the server ")

@@ -135,13 +135,17 @@ class VersionPacker:
 
 
 def history_of(recorder: Recorder, ref: ObjectRef) -> tuple[VersionView, ...]:
-    """The versions of an object, oldest first; what never changed has the one that the cache holds."""
+    """The versions of an object, oldest first; what never changed has the one that the cache holds, and its resyncs."""
     with recorder.lock:
         versions = tuple(version.view() for version in recorder.history.of(ref.informer, ref.key))
     row = recorder.objects.get(ref)
     if versions or row is None:
         return versions
-    return (VersionView(1, clean(row.resource_version), "Replaced", "cache", row.changed_at, row.size),)
+    version, came = clean(row.resource_version), row.came or "Replaced"
+    first = VersionView(1, version, came, "watch" if came == "Added" else "list", row.came_at, row.size)
+    if not row.syncs:
+        return (first,)
+    return first, VersionView(2, version, "Sync", "resync", row.synced_at, 0, False, row.syncs)
 
 
 def version_content(

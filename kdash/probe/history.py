@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from kdash.informer.tap import Record
+from kdash.probe.objects import ObjectIndex, ObjectRef
 from kdash.probe.paths import Path, PathTopic
 from kdash.probe.snapshot import VersionView
 from kdash.probe.text import clean
@@ -74,8 +75,9 @@ class Version:
 class HistoryTopic:
     """The histories of all objects that changed."""
 
-    def __init__(self, paths: PathTopic, budget: int = 48 << 20) -> None:
+    def __init__(self, paths: PathTopic, budget: int = 48 << 20, objects: ObjectIndex | None = None) -> None:
         self._paths = paths
+        self._rows = objects
         self._budget = budget
         self._bytes = 0
         self._objects: dict[tuple[str, str], list[Version]] = {}
@@ -120,9 +122,7 @@ class HistoryTopic:
             if versions is None:
                 versions = self._objects[who] = []
                 if change.old_content is not None:
-                    at = self._listed_at.get(change.informer, change.at)
-                    self._keep(who, versions, Version(1, change.old_resource_version, "Replaced", "list", at,
-                                                      change.old_content, change.old_size, None))
+                    self._begin(who, versions, change)
             elif versions and change.old_content is not None:
                 self._bridge(who, versions, change)
             if pack and self.pack is not None:
@@ -135,6 +135,22 @@ class HistoryTopic:
                                               change.content, change.size, path))
             if pack and change.event == "Deleted":
                 self._shrink(change.informer, versions)  # no cache holds it any more
+
+    def _begin(self, who: tuple[str, str], versions: list[Version], change: VersionFed) -> None:
+        """What was there before its first change, as it was shown until then: how it came, and its resyncs."""
+        row = self._rows.get(ObjectRef(*who)) if self._rows is not None else None
+        if row is None or not row.came_at or row.came_at > change.at:
+            at = self._listed_at.get(change.informer, change.at)
+            came, syncs, synced_at = "Replaced", 0, 0.0
+        else:
+            at, came, syncs, synced_at = row.came_at, row.came or "Replaced", row.syncs, row.synced_at
+        source = "watch" if came == "Added" else "list"
+        version = change.old_resource_version
+        self._keep(who, versions, Version(1, version, came, source, at, change.old_content, change.old_size, None))
+        if syncs and synced_at <= change.at:
+            sync = Version(2, version, "Sync", "resync", synced_at, None, 0, None)
+            sync.repeats = syncs
+            self._keep(who, versions, sync)
 
     def _bridge(self, who: tuple[str, str], versions: list[Version], change: VersionFed) -> None:
         """A storm has left versions out: the one before this change closes the gap, so that no diff is wrong."""

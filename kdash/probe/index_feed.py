@@ -33,7 +33,7 @@ class IndexFeed:
                 index.bury(informer, key, at)
             elif row is None or row.mark == "gone":
                 if key:
-                    index.put(informer, key, version, at, size, "new", uid_changed)
+                    index.put(informer, key, version, at, size, "new", uid_changed, delta_type)
             else:
                 if version != row.resource_version:
                     row.resource_version = version
@@ -41,8 +41,13 @@ class IndexFeed:
                     row.mark = "changed"
                     row.uid_changed = uid_changed
                     row.size = size
+                elif delta_type == "Sync":
+                    row.mark = "resync"
+                    if not row.updates:
+                        row.syncs += 1
+                        row.synced_at = at
                 else:
-                    row.mark = "resync" if delta_type == "Sync" else "same"
+                    row.mark = "same"
                 row.changed_at = at
 
     def replaced(self, record: Record) -> None:
@@ -58,9 +63,11 @@ class IndexFeed:
             if cause != replaced:
                 if is_sync and row is not None and row.mark != "gone":
                     row.mark, row.changed_at = "resync", at
+                    if not row.updates:
+                        row.syncs, row.synced_at = row.syncs + 1, at
             elif kind == "delete":
                 index.bury(informer, key, at)
             elif row is None or version != row.resource_version:
-                index.put(informer, key, version, at, 0, "new" if row is None else "changed")
+                index.put(informer, key, version, at, 0, "new" if row is None else "changed", came="Replaced")
             else:
                 row.mark, row.changed_at = "same", at

@@ -95,12 +95,12 @@ class ObjectIndex:
         return rows
 
     def put(self, informer: str, key: str, version: str, at: float, size: int, mark: str = "new",
-            uid_changed: bool = False) -> None:
+            uid_changed: bool = False, came: str = "") -> None:
         """The cache holds `key`: add its row, or revive a gone one, or change it."""
         row = self.rows_of(informer).get(key)
         if row is None:
             with self._lock:
-                self._rows[informer][key] = ObjectRow(version, 0, at, mark, size, uid_changed)
+                self._rows[informer][key] = ObjectRow(version, 0, at, mark, size, uid_changed, at, came)
                 self._all.add(informer, key)
                 if self._shown is not self._all and self._passes(self._filter, informer, key):
                     self._shown.add(informer, key)
@@ -114,7 +114,8 @@ class ObjectIndex:
                     view.count_gone(informer, key, -1)
                 self._gone_of[informer] -= 1
                 self.version += 1
-            row.updates = 0
+            row.updates = row.syncs = 0
+            row.came_at, row.came = at, came
             mark = "new"
         elif version != row.resource_version:
             row.updates += 1

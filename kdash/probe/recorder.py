@@ -67,7 +67,7 @@ class Recorder:
         self.lines = LineTopic(self.events, self.objects, self.informers, self.handlers)
         self.lines.slow_limit_s = self.handlers.slow_limit_s = slow_limit_s
         self.paths = PathTopic()
-        self.history = HistoryTopic(self.paths)
+        self.history = HistoryTopic(self.paths, objects=self.objects)
         self.gate = GateTopic(self.paths)
         self.feed = IndexFeed(self.objects, self.informers)
         self.dropped = 0

@@ -51,6 +51,14 @@ class ObjectRow(msgspec.Struct, gc=False):
     """`new`, `changed`, `same`, `gone` or `resync` (what touched it last)."""
     size: int
     uid_changed: bool = False
+    came_at: float = 0.0
+    """When the cache got it; later changes leave this alone."""
+    came: str = ""
+    """By which delta it came: `Replaced` or `Added`; "" when that is not known."""
+    syncs: int = 0
+    """Resyncs that replayed it before it ever changed; later ones are in its history."""
+    synced_at: float = 0.0
+    """When the last of these did."""
 
 
 def displayed(row: Row) -> RowRef:

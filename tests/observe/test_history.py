@@ -29,7 +29,7 @@ def test_versions_tell_event_source_stages_and_handlers(engine: str) -> None:
     with observing(FakeClient(source), handlers=ONE, queue=engine, resync_s=3600.0) as observation:
         shows(observation, synced)
         (first,) = observation.history(REF)
-        assert (first.number, first.source, first.has_content) == (1, "cache", True)
+        assert (first.number, first.source, first.has_content) == (1, "list", True)
         source.modify("a", data={"x": "1", "y": "2"})
         shows(observation, lambda p: p.handlers[0].updates == 1)
         observation.resync_now()
@@ -57,6 +57,28 @@ def test_versions_tell_event_source_stages_and_handlers(engine: str) -> None:
         assert found[("+", "data.y")] == ("", '"2"')
         assert observation.changes(REF, 1, 99) == ()
         assert observation.version(REF, synced_.number) is None
+
+
+@pytest.mark.parametrize("engine", ["delta", "real", "real-atomic"])
+def test_an_object_that_never_changed_keeps_the_time_of_its_list_and_lists_its_syncs(engine: str) -> None:
+    source = FakeSource()
+    source.add("a", data={"x": "0"})
+    with observing(FakeClient(source), handlers=ONE, queue=engine, resync_s=3600.0) as observation:
+        shows(observation, synced)
+        (first,) = observation.history(REF)
+        for number in (1, 2):
+            observation.resync_now()
+            shows(observation, lambda p, number=number: p.handlers[0].syncs == number)
+        listed, replayed = observation.history(REF)
+        assert listed == first
+        assert (replayed.event, replayed.source, replayed.repeats) == ("Sync", "resync", 2)
+        assert replayed.resource_version == listed.resource_version and replayed.at > listed.at
+        source.modify("a", data={"x": "1"})
+        shows(observation, lambda p: p.handlers[0].updates == 1)
+        again = observation.history(REF)
+        assert [(each.event, each.repeats, each.at) for each in again[:2]] == [
+            ("Replaced", 1, listed.at), ("Sync", 2, replayed.at)]
+        assert again[2].event == "Updated"
 
 
 def test_resyncs_in_a_row_are_one_line_and_only_the_newest_versions_are_kept() -> None:

@@ -86,7 +86,8 @@ def _diff(
     if new is None:
         return [line(("nothing has happened to it since kdash looks", "dim"))]
     if old is None:
-        return [line((f"rv {clean(new.resource_version)} is the first version that kdash has seen", "dim"))]
+        words = f"rv {clean(new.resource_version)} is the first version that kdash has seen; nothing came before it"
+        return [line((each, "dim")) for each in wrap(words, context.width)]
     width = context.width
     versions = f"{clean(old.resource_version)} {context.glyphs.into} {clean(new.resource_version)}"
     out = [line(("diff ", "dim"), (versions, "bold"), (f"   {clean(new.event)} by {clean(new.source)}", "dim"))]

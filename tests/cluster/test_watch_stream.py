@@ -388,4 +388,4 @@ def test_rf31_a_line_cut_after_any_byte_gives_the_whole_event_or_none():
             decoder = EventDecoder()
             decoder.feed([A])
             events = decoder.feed([recorded[:cut]]) + decoder.end()
-            assert told(events) == (told(whole) if cut == len(line) else []), line[:cut]
+            assert told(events) == (told(whole) if cut == len(recorded) else []), recorded[:cut]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,9 +126,30 @@ def test_a_handler_that_raises_is_logged_with_its_name_and_the_key(caplog: pytes
         rig.stop()
 
 
-def test_pythons_last_resort_shows_what_the_core_logs() -> None:
-    """No handler on the logger swallows it: a program without logging set up prints it."""
-    assert not [each for each in logging.getLogger("kdash").handlers if isinstance(each, logging.NullHandler)]
+RAISES = """
+import threading
+from kdash.informer import SharedIndexInformer
+from tests.informer.fake_source import FakeSource
+
+source, called = FakeSource(), threading.Event()
+source.add("a")
+informer = SharedIndexInformer(source)
+audit = informer.add_event_handler(on_add=lambda obj: called.set() or 1 // 0, name="audit")
+informer.start()
+assert called.wait(20)
+audit.remove()
+audit.join(20)
+informer.stop(20)
+"""
+
+
+def test_a_program_without_logging_set_up_sees_what_a_handler_raised() -> None:
+    """Python's last-resort handler shows it: nothing on the logger swallows it."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", RAISES]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=60)
+    assert "handler audit raised in its add callback for default/a" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
 
 
 def test_crash_through_ends_run_with_the_exception() -> None:

@@ -13,6 +13,7 @@ over.
 from __future__ import annotations
 
 import contextlib
+import encodings.idna  # noqa: F401 - sockets encode host names with it: not imported by many threads at once
 import errno
 import os
 import select

@@ -39,8 +39,9 @@ def there(replay: ReplayObservation, place: Place) -> Snapshot:
 
 
 def bare(picture: Snapshot) -> Snapshot:
-    """Without what a replay cannot know: how the wall's clock drifts against the other one, and memory."""
-    return dataclasses.replace(picture, wall=0.0, recording=None, replay=None, memory=None)
+    """Without what a replay cannot know: the drift of the wall's clock, memory, the demo's faults."""
+    api = dataclasses.replace(picture.api, faults=())
+    return dataclasses.replace(picture, wall=0.0, recording=None, replay=None, memory=None, api=api)
 
 
 @pytest.fixture

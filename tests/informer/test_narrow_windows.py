@@ -62,7 +62,7 @@ class Interleaved(ProcessorListener):
         self._append, self._take = self._buffer.append, self._buffer.popleft
 
     @property
-    def _waiting(self) -> bool:  # type: ignore[override]
+    def _waiting(self) -> bool:
         flag = self._flag
         if threading.current_thread() is self.other:
             self.looked.set()

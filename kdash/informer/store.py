@@ -146,6 +146,10 @@ class Store:
         """All objects, in no particular order."""
         return self._storage.list()
 
+    def items(self) -> dict[str, Any]:
+        """Every key with its object, of one moment (extension)."""
+        return self._storage.items()
+
     def list_keys(self) -> _Keys:
         """All keys, in no particular order."""
         return self._storage.list_keys()

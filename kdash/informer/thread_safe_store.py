@@ -157,6 +157,11 @@ class ThreadSafeStore:
         with self._lock:
             return [*self._items.values()]
 
+    def items(self) -> dict[str, Any]:
+        """Every key with its object, of one moment (extension)."""
+        with self._lock:
+            return dict(self._items)
+
     def list_keys(self) -> _Keys:
         """All keys."""
         with self._lock:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 from kdash.probe.objects import ObjectRef
 from kdash.probe.snapshot import AdviceView, ChangeView, Snapshot, VersionView
 
-__all__ = ["Observation", "Outcome", "Replay", "ScopeView", "UiOptions", "replay_of"]
+__all__ = ["Look", "Observation", "Outcome", "Replay", "ScopeView", "UiOptions", "replay_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +62,49 @@ class ScopeView:
     contexts: tuple[str, ...] = ()
 
 
-class Observation(Protocol):
-    """What can be seen and done. `objects` and `events` are the probe's `ObjectIndex` and `EventLog`."""
-
-    is_demo: bool
-    is_replay: bool
-    """Whether it is a recording, and a `Replay`."""
+class Look(Protocol):
+    """What can be seen: of now, or of one instant. `objects` and `events` are an `ObjectIndex` and an `EventLog`."""
 
     @property
     def objects(self) -> Any: ...
 
     @property
     def events(self) -> Any: ...
+
+    def snapshot(self) -> Snapshot:
+        """The picture."""
+
+    def read_object(self, ref: ObjectRef) -> Mapping[str, Any] | None:
+        """The cached object, decoded, Secret values hidden; None when it is not cached. No request."""
+
+    def summary(self, ref: ObjectRef) -> str:
+        """A short status word of the object (pods: phase or waiting reason; deployments: ready/wanted)."""
+
+    def labels(self, ref: ObjectRef) -> Mapping[str, str]:
+        """The cached object's labels; empty when it is not cached."""
+
+    def history(self, ref: ObjectRef) -> tuple[VersionView, ...]:
+        """What is known of the object's last 32 versions, oldest first; also of one that was deleted."""
+
+    def version(self, ref: ObjectRef, number: int) -> Mapping[str, Any] | None:
+        """The content of one version, decoded; of a Secret its metadata only. None when it is forgotten."""
+
+    def changes(self, ref: ObjectRef, old: int, new: int) -> tuple[ChangeView, ...]:
+        """What differs between two versions, by path; empty when nothing does or one is forgotten."""
+
+    def advice(self) -> tuple[AdviceView, ...]:
+        """What is wrong with these informers and handlers, problems first; computed when asked for."""
+
+
+class Observation(Look, Protocol):
+    """What can be seen now, and done."""
+
+    is_demo: bool
+    is_replay: bool
+    """Whether it is a recording, and a `Replay`."""
+
+    def freeze(self) -> Look:
+        """This instant, to be looked at while everything goes on. Some 10 ms for 10,000 objects."""
 
     def start(self) -> None:
         """Connect and start the informers in the background; returns at once. Failures become states."""
@@ -86,15 +117,6 @@ class Observation(Protocol):
 
     def activity(self) -> int:
         """A number that grows when something has happened; while it stays, only clocks and countdowns move."""
-
-    def snapshot(self) -> Snapshot:
-        """The picture of now."""
-
-    def read_object(self, ref: ObjectRef) -> Mapping[str, Any] | None:
-        """The cached object, decoded, Secret values hidden; None when it is not cached. No request."""
-
-    def summary(self, ref: ObjectRef) -> str:
-        """A short status word of the object (pods: phase or waiting reason; deployments: ready/wanted)."""
 
     def resync_now(self, handler: str | None = None) -> Outcome: ...
 
@@ -133,9 +155,6 @@ class Observation(Protocol):
     def set_context(self, name: str) -> Outcome:
         """Leave this server for the one of another kubeconfig context; from the demo to a real cluster, too."""
 
-    def labels(self, ref: ObjectRef) -> Mapping[str, str]:
-        """The cached object's labels; empty when it is not cached."""
-
     def reload_handler(self, name: str) -> Outcome:
         """Load a handler of the user's own anew; it leaves and joins again, with a replay of the cache."""
 
@@ -170,22 +189,6 @@ class Observation(Protocol):
 
     def record(self, path: str | None) -> Outcome:
         """Record into a file from now on; None ends the recording."""
-
-    # history ---------------------------------------------------------------------------------------------
-
-    def history(self, ref: ObjectRef) -> tuple[VersionView, ...]:
-        """What is known of the object's last 32 versions, oldest first; also of one that was deleted."""
-
-    def version(self, ref: ObjectRef, number: int) -> Mapping[str, Any] | None:
-        """The content of one version, decoded; of a Secret its metadata only. None when it is forgotten."""
-
-    def changes(self, ref: ObjectRef, old: int, new: int) -> tuple[ChangeView, ...]:
-        """What differs between two versions, by path; empty when nothing does or one is forgotten."""
-
-    # advice ----------------------------------------------------------------------------------------------
-
-    def advice(self) -> tuple[AdviceView, ...]:
-        """What is wrong with these informers and handlers, problems first; computed when asked for."""
 
 
 class Replay(Protocol):

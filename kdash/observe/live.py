@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from kdash.informer.clock import Clock, SystemClock
 from kdash.informer.patience import STALL_AFTER_S, SYNC_PATIENCE_S
 from kdash.informer.tap import RingTap, Tap
+from kdash.observe.door import Look
+from kdash.observe.frozen import Frozen
 from kdash.observe.handlers import HandlerSpec, SleepingHandler, default_handlers, make_handler
 from kdash.observe.microscope import Microscope
 from kdash.observe.order_door import OrderDoor
@@ -171,6 +173,12 @@ class LiveObservation(OrderDoor):
         if recording is None and not recordings.failure:
             return replace(picture, memory=memory)
         return replace(picture, memory=memory, recording=recording, recording_failure=recordings.failure)
+
+    def freeze(self) -> Look:
+        with self._draining:
+            self._take()
+            caches = {name: informer.indexer.items() for name, informer in self.informers().items()}
+            return Frozen(self.snapshot(), self.recorder, caches, decoded)
 
     def source(self) -> Source:
         """What the tap does not tell."""

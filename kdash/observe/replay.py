@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from kdash.informer.objects import KubeObject
-from kdash.observe.door import Outcome
+from kdash.observe.door import Look, Outcome
 from kdash.observe.read_ahead import ReadAhead
 from kdash.observe.redact import HIDDEN, decoded, holds_secrets
 from kdash.observe.refusals import Refusals
@@ -163,6 +163,9 @@ class ReplayObservation(Refusals):
 
     def read_object(self, ref: ObjectRef) -> Mapping[str, Any] | None:
         return readable(ref.informer, self._cached(ref))
+
+    def freeze(self) -> Look:
+        return self  # what was recorded stands still by itself while nothing plays
 
     def labels(self, ref: ObjectRef) -> Mapping[str, str]:
         content = self._cached(ref)

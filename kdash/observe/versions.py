@@ -20,13 +20,13 @@ from kdash.informer.packing import Packer
 from kdash.informer.queue.protocol import DeletedFinalStateUnknown
 from kdash.observe.redact import HIDDEN, decoded, holds_secrets, redacted
 from kdash.probe.history import VersionFed
-from kdash.probe.objects import ObjectRef
+from kdash.probe.objects import ObjectRef, ObjectRow
 from kdash.probe.paths import PathTopic
 from kdash.probe.recorder import Recorder
 from kdash.probe.snapshot import ChangeView, VersionView
 from kdash.probe.text import clean, shorten
 
-__all__ = ["VersionFeed", "VersionPacker", "changes_between", "history_of", "readable", "version_content"]
+__all__ = ["VersionFeed", "VersionPacker", "changes_between", "history_of", "readable", "unchanged", "version_content"]
 
 _WAITING_MAX = 1 << 16
 _AT_ONCE, _IN_A_STORM = 500, 100  # twenty times a second
@@ -139,8 +139,13 @@ def history_of(recorder: Recorder, ref: ObjectRef) -> tuple[VersionView, ...]:
     with recorder.lock:
         versions = tuple(version.view() for version in recorder.history.of(ref.informer, ref.key))
     row = recorder.objects.get(ref)
-    if versions or row is None:
-        return versions
+    return versions or unchanged(row)
+
+
+def unchanged(row: ObjectRow | None) -> tuple[VersionView, ...]:
+    """The history of an object that never changed: how it came, and its resyncs."""
+    if row is None:
+        return ()
     version, came = clean(row.resource_version), row.came or "Replaced"
     first = VersionView(1, version, came, "watch" if came == "Added" else "list", row.came_at, row.size)
     if not row.syncs:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -70,6 +71,12 @@ class _Block:
         self.repeats: dict[int, int] = {}
         self.trail: dict[int, dict[str, str]] = {}  # what became of the event: stage or handler → words
 
+    def copied(self) -> _Block:
+        made = _Block()
+        for name in self.__slots__:
+            setattr(made, name, copy(getattr(self, name)))
+        return made
+
 
 class EventLog:
     """The newest `size` lines, in blocks of 4096 (so up to one block more)."""
@@ -83,6 +90,13 @@ class EventLog:
         self._blocks_max = max(1, -(-size // BLOCK)) + 1
         self._held: tuple[int, tuple[_Block, ...]] = (0, (_Block(),))  # number of the first line, blocks
         self._interned: dict[str, str] = {}
+
+    def frozen(self) -> EventLog:
+        """A copy that stays as this log is now; under the recorder's lock."""
+        log = EventLog(wall_offset_s=self.wall_offset_s)
+        first, blocks = self._held
+        log._held, log.total, log.changed = (first, tuple(map(_Block.copied, blocks))), self.total, self.changed
+        return log
 
     # -- for the recorder ---------------------------------------------------------------------------------
 

@@ -124,6 +124,10 @@ class GroupedKeys:
         """(informer, namespace, its keys in order) of every group; the lists are copies."""
         return [(group.informer, group.namespace, group.keys[:]) for group in self._ordered]
 
+    def gone(self) -> dict[tuple[str, str], int]:
+        """How many keys of each group are deleted."""
+        return {(group.informer, group.namespace): group.gone for group in self._ordered}
+
     def arranged(
         self, groups: Iterable[tuple[str, str, list[str]]], gone: Mapping[tuple[str, str], int],
         folded: set[FoldKey], *, by_key: bool,

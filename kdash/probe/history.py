@@ -18,7 +18,7 @@ from kdash.probe.paths import Path, PathTopic
 from kdash.probe.snapshot import VersionView
 from kdash.probe.text import clean
 
-__all__ = ["KEPT_VERSIONS", "HistoryTopic", "Version", "VersionFed"]
+__all__ = ["KEPT_VERSIONS", "FrozenHistory", "HistoryTopic", "Version", "VersionFed"]
 
 KEPT_VERSIONS = 32
 _OVERHEAD = 400  # bytes a version takes besides its content, about
@@ -63,6 +63,12 @@ class Version:
         self.path = path
         self.repeats = 1
 
+    def again(self, at: float, path: Path | None) -> Version:
+        """The same, and once more. A new one: a frozen history keeps the old one."""
+        version = Version(self.number, self.resource_version, self.event, self.source, at, None, self.size, path)
+        version.held, version.repeats = self.held, self.repeats + 1
+        return version
+
     def view(self) -> VersionView:
         path = self.path
         return VersionView(
@@ -70,6 +76,33 @@ class Version:
             self.content is not None, self.repeats, path.marks() if path is not None else (),
             path.passes() if path is not None else (),
         )  # fmt: skip
+
+
+class FrozenHistory:
+    """The histories of one instant. Any thread may read."""
+
+    def __init__(self, objects: dict[tuple[str, str], tuple[Version, ...]]) -> None:
+        self._objects = objects
+        self._on_its_way = {
+            id(version): version.view()
+            for versions in objects.values() for version in versions
+            if version.path is not None and version.path.is_open
+        }  # fmt: skip
+
+    def views(self, informer: str, key: str) -> tuple[VersionView, ...]:
+        """The versions of an object, oldest first."""
+        return tuple(self._on_its_way.get(id(each)) or each.view() for each in self._objects.get((informer, key), ()))
+
+    def content(self, informer: str, key: str, number: int) -> Any:
+        """What a version held; None when it was forgotten or had none."""
+        found = (each for each in self._objects.get((informer, key), ()) if each.number == number)
+        return next((each.content for each in found), None)
+
+    def of_version(self, informer: str, key: str, resource_version: str) -> Any:
+        """The content with this resource version; None when it is not known."""
+        found = (each.content for each in self._objects.get((informer, key), ())
+                 if each.resource_version == resource_version and each.content is not None)
+        return next(found, None)
 
 
 class HistoryTopic:
@@ -105,6 +138,10 @@ class HistoryTopic:
             if version.number == number:
                 return version.content
         return None
+
+    def frozen(self) -> FrozenHistory:
+        """All histories as they are now; under the recorder's lock."""
+        return FrozenHistory({who: tuple(versions) for who, versions in self._objects.items()})
 
     # feeding ---------------------------------------------------------------------------------------------
 
@@ -171,8 +208,7 @@ class HistoryTopic:
                 continue
             path, last = self._paths.of(record[0]), versions[-1] if versions else None
             if last is not None and last.event == "Sync" and last.source != "relist":
-                last.repeats += 1
-                last.at, last.path = record[1], path
+                versions[-1] = last.again(record[1], path)
                 continue
             source = "relist" if path is not None and path.source == "list" else "resync"
             self._keep((informer, record[6]), versions,

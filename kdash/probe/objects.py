@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from itertools import islice
 
 from kdash.probe.filters import ObjectTest, object_filter
@@ -265,14 +266,26 @@ class ObjectIndex:
     def _folds(self, test: ObjectTest | None) -> set[FoldKey]:
         return self._folded if test is None else self._folded_matches
 
-    def look_like(self, other: ObjectIndex) -> None:
-        """Fold, filter and order as `other` does."""
+    def frozen(self, labels_of: Callable[[ObjectRef], Mapping[str, str]]) -> ObjectIndex:
+        """A copy that stays as this one is now, with the same folds, filter and order. The recorder waits meanwhile."""
+        with self._lock:
+            made = ObjectIndex(self._kept_s)
+            made._rows = {name: {key: copy(row) for key, row in rows.items()} for name, rows in self._rows.items()}
+            made._gone, made._gone_of = deque(self._gone), dict(self._gone_of)
+            keys, gone = self._all.groups(), self._all.gone()
+            made._all = made._shown = self._all.arranged(keys, gone, made._folded, by_key=True)
+            made.look_like(self, labels_of)
+        return made
+
+    def look_like(self, other: ObjectIndex, labels_of: Callable[[ObjectRef], Mapping[str, str]] | None = None) -> None:
+        """Fold, filter and order as `other` does; `labels_of`: where labels are looked up from now on."""
         with self._lock:
             self._folded.clear()
             self._folded.update(other._folded)
             self._folded_matches.clear()
             self._folded_matches.update(other._folded_matches)
             self.filter_text, self._filter, self._labels_of = other.filter_text, other._filter, other._labels_of
+            self._labels_of = labels_of or self._labels_of
             self.order = other.order
             self._wish += 1
             for view in self._views():

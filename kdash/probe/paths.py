@@ -42,6 +42,11 @@ class Path:
         path.queued_at, path.popped_at = self.queued_at, self.popped_at
         return path
 
+    @property
+    def is_open(self) -> bool:
+        """Whether more may become of it."""
+        return self.told_at is None or any(state in ("waiting", "running") for state, *_ in self.handlers.values())
+
     def marks(self) -> tuple[StageMark, ...]:
         """The stages it has reached, in order."""
         marks = []

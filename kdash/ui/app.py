@@ -19,7 +19,7 @@ from textual.events import AppBlur, AppFocus, Event, InputEvent, Resize
 from textual.geometry import Size
 from textual.timer import Timer
 
-from kdash.observe.door import Observation, Outcome, UiOptions
+from kdash.observe.door import Look, Observation, Outcome, UiOptions
 from kdash.probe.objects import ObjectRef
 from kdash.probe.snapshot import Snapshot
 from kdash.probe.text import clean
@@ -54,7 +54,6 @@ from kdash.ui.viewing import in_order
 __all__ = ["KdashApp"]
 
 _logger = logging.getLogger(__name__)
-_STILL_WHEN_PAUSED = frozenset({"objects", "events", "inspect"})
 _RIGHT = ("resync", "handlers")
 _SLOTS = {"queue": 0, "resync": 0, "handlers": 1, "api": 1}
 
@@ -84,7 +83,8 @@ class KdashApp(TerminalApp):
         self.zoomed = False
         self.right = list(_RIGHT)
         self.handler = ""
-        self.frozen: Snapshot | None = None
+        self.frozen: Look | None = None
+        """The instant on the screen while the display is paused."""
         self.snapshot = self.newest = Snapshot()
         self.flash = Flash()
         self.laid_out = Layout("tiny")
@@ -181,7 +181,7 @@ class KdashApp(TerminalApp):
     def arrange(self) -> None:
         """Give every pane its place for the present size and focus."""
         width, height = self._terminal_size or self.size
-        hidden = 1 if self.header_hidden else 0
+        hidden = 1 if self.header_hidden and self.frozen is None else 0  # that it is paused must be seen
         self._settle_right()
         self.laid_out = lay_out(width, height + hidden, self.chosen, self.zoomed, (self.right[0], self.right[1]),
                                 self.observation.is_replay)
@@ -235,9 +235,9 @@ class KdashApp(TerminalApp):
 
     def draw(self, everything: bool = False) -> None:
         """Draw every visible pane; `everything`: also what has not changed."""
-        self.snapshot = self.newest = self.observation.snapshot()
-        shown = self.frozen or self.snapshot
-        self.flash.look(self.snapshot)
+        self.newest = self.observation.snapshot()
+        self.snapshot = self.frozen.snapshot() if self.frozen is not None else self.newest
+        self.flash.look(self.newest)
         if everything:
             for widget in (*self._bars.values(), *self.panes.values()):
                 widget.repaint()
@@ -245,25 +245,22 @@ class KdashApp(TerminalApp):
         if self.laid_out.mode == "tiny":
             self.header.show([line(("make me bigger (need 50x12)", "warn"))])
             return
-        held = self.snapshot.events_total - self.frozen.events_total if self.frozen is not None else None
+        held = None if self.frozen is None else max(0, self.newest.events_total - self.snapshot.events_total)
         lag = self.lag_s if self.lag_s is not None and (self.lag_s > 0.02 or width >= 150) else None
-        context = Context(shown, self.glyphs, width, 1)
-        if not self.header_hidden:
+        context = Context(self.snapshot, self.glyphs, width, 1)
+        if "header" in self.laid_out.rects:
             self.header.show([header_line(context, self.snapshot.mono, held, lag)])
         replay = self.snapshot.replay
         playing = replay is not None and replay.playing
-        hints = footer_line(self.glyphs, width, self.actions, self.snapshot.gate.held, playing)
+        hints = footer_line(self.glyphs, width, self.actions, self.newest.gate.held, playing)
         self.footer.show([self._said(self.observation.now()) or hints])
         if "tabs" in self.laid_out.rects:
             self.tabs.show([tabs_line(self.laid_out, self.chosen, self.snapshot, self.flash)])
         if replay is not None:
             self.scrub.show([scrub_line(replay, self.glyphs, width)])
         for name in self.laid_out.rects:
-            still = self.frozen is not None and name in _STILL_WHEN_PAUSED
-            if name in self.panes and (not still or everything or self.panes[name].stirred):
-                self._draw_pane(name, shown if still else self.snapshot, held)
-            elif name == "objects" and held is not None:
-                self.objects.tell_held_back(held)
+            if name in self.panes:
+                self._draw_pane(name)
 
     def say(self, text: str, ok: bool = True) -> None:
         """One sentence in the place of the key hints, for some seconds: it hides no figures."""
@@ -281,23 +278,23 @@ class KdashApp(TerminalApp):
     def _said(self, now: float) -> Line | None:
         return self._message if now < self._message_until else None
 
-    def _draw_pane(self, name: str, shown: Snapshot, held: int | None = None) -> None:
+    def _draw_pane(self, name: str) -> None:
         pane = self.panes[name]
         width, height = pane.inner if pane.size.height > 1 else (pane.size.width, 1)
         context = Context(
-            in_order(shown, self.handler_order), self.glyphs, width, height, self.wide, self.handler,
-            self.flash.requests, self.flash.order, held_back=held,
+            in_order(self.snapshot, self.handler_order), self.glyphs, width, height, self.wide, self.handler,
+            self.flash.requests, self.flash.order,
             motion=not self.options.reduced_motion,
         )
         try:
             if name in self._figures:
                 self._figures[name].update(context)
             elif pane is self.objects:
-                self.objects.update(context, self.observation)
+                self.objects.update(context, self.look)
             elif pane is self.events_pane:
-                self.events_pane.update(context, self.observation)
+                self.events_pane.update(context, self.look)
             else:
-                self.inspect_pane.update(context, self.observation, self.objects.selected_ref)
+                self.inspect_pane.update(context, self.look, self.objects.selected_ref)
         except Exception:
             _logger.exception("pane %s failed", name)
             pane.frame(name, [line(("pane error: the rest goes on", "bad"))])
@@ -345,6 +342,11 @@ class KdashApp(TerminalApp):
             if zoomed:
                 self.zoomed = True
                 self.arrange()
+
+    @property
+    def look(self) -> Look:
+        """What is on the screen: now, or the instant of the pause."""
+        return self.frozen or self.observation
 
     @property
     def is_inspecting(self) -> bool:

@@ -22,7 +22,7 @@ _WHERE_THE_FOCUS_IS = frozenset({
 
 def why_not(app: KdashApp, action: Action, named: bool = False) -> str:
     """One sentence; "" when the action is available. `named`: its arguments say what it is about."""
-    snapshot = app.snapshot
+    snapshot = app.newest
     if action.id in _WHERE_THE_FOCUS_IS and not named and app.chosen in PANES and app.chosen not in action.panes:
         return _elsewhere(app, action)
     if action.needs == "demo" and not app.observation.is_demo:

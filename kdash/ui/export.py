@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from kdash.observe.door import Observation
+from kdash.observe.door import Look
 from kdash.probe.snapshot import Snapshot
 from kdash.probe.text import clean
 
@@ -25,7 +25,7 @@ _EVENTS_MAX = 20_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def rows_of(pane: str, snapshot: Snapshot, observation: Observation, handler_order: Sequence[str] = ()) -> list[Any]:
+def rows_of(pane: str, snapshot: Snapshot, observation: Look, handler_order: Sequence[str] = ()) -> list[Any]:
     """The rows of a pane as plain dicts."""
     if pane == "objects":
         return _objects(observation)
@@ -47,7 +47,7 @@ def rows_of(pane: str, snapshot: Snapshot, observation: Observation, handler_ord
     return [asdict(informer) for informer in snapshot.informers]
 
 
-def _objects(observation: Observation) -> list[dict[str, Any]]:
+def _objects(observation: Look) -> list[dict[str, Any]]:
     index = observation.objects
     rows: list[dict[str, Any]] = []
     now = observation.snapshot().mono

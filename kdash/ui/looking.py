@@ -78,7 +78,7 @@ class Looking:
     def advice(self) -> None:
         app, width = self._app, self._width()
         app.push_screen(
-            Reader("Advice", lambda: advice_lines(app.observation.advice(), width), app.palette, app.glyphs)
+            Reader("Advice", lambda: advice_lines(app.look.advice(), width), app.palette, app.glyphs)
         )
 
     def explain(self, arguments: Sequence[str] = ()) -> None:
@@ -98,7 +98,7 @@ class Looking:
         app = self._app
         words: list[str] = []
         if app.chosen == "objects" and app.objects.selected_ref is not None:
-            row = app.observation.objects.get(app.objects.selected_ref)
+            row = app.look.objects.get(app.objects.selected_ref)
             words = [row.mark] if row is not None else []
         elif app.chosen == "events" and app.events_pane.selected_line is not None:
             chosen = app.events_pane.selected_line
@@ -117,7 +117,7 @@ class Looking:
         return self._app.events_pane if self._app.chosen == "events" else self._app.objects
 
     def _labels_of(self, key: str) -> dict[str, str]:
-        observation = self._app.observation
+        observation = self._app.look
         for informer in self._app.snapshot.informers:
             labels = observation.labels(ObjectRef(informer.name, key))
             if labels:
@@ -139,7 +139,7 @@ class Looking:
         if arguments:
             self.filter_now(" ".join(arguments))
             return
-        before = app.observation.objects.filter_text if pane is app.objects else app.events_pane.filter_text
+        before = app.look.objects.filter_text if pane is app.objects else app.events_pane.filter_text
 
         def check(text: str) -> str:
             problem = self._problem(pane, text)
@@ -169,8 +169,8 @@ class Looking:
             pane.set_filter(text, line_filter(text, self._labels_of))
         else:
             labels = object_filter(text)
-            many = labels is not None and labels.labels is not None and app.observation.objects.objects > _AT_ONCE
-            work = partial(app.observation.objects.set_filter, text, app.observation.labels)
+            many = labels is not None and labels.labels is not None and app.look.objects.objects > _AT_ONCE
+            work = partial(app.look.objects.set_filter, text, app.look.labels)
             if many:
                 app.run_worker(asyncio.to_thread(work), group="filter", exclusive=True)
             else:
@@ -192,7 +192,7 @@ class Looking:
         if not wanted:
             app.say("say: go KEY, for example: go default/web-0", ok=False)
             return
-        index = app.observation.objects
+        index = app.look.objects
         found: ObjectRef | None = None
         for informer in app.snapshot.informers:
             rows = index.rows_of(informer.name)
@@ -216,7 +216,7 @@ class Looking:
             return
         now = time.localtime(self._app.snapshot.wall)
         wanted = time.mktime((*now[:3], int(found[1]), int(found[2]), int(found[3] or 0), 0, 0, -1))
-        log = self._app.observation.events
+        log = self._app.look.events
         number = next((each.number for each in log.lines(log.first, log.total) if each.wall >= wanted), None)
         if number is None:
             self._app.say(f"no event at or after {arguments[0]}", ok=False)
@@ -238,7 +238,7 @@ class Looking:
             return
         handler = max(handlers, key=lambda each: each.max_s)
         key = handler.worst_key
-        log = app.observation.events
+        log = app.look.events
         lines = [each for each in log.lines(log.first, log.total) if each.key == key]
         at = handler.worst_at or 0.0
         own = [each for each in lines if each.category == "HANDLER" and handler.name in each.verb] or lines
@@ -249,7 +249,7 @@ class Looking:
         app.say(f"worst call of {clean(handler.name)}: {clean(handler.worst)}")
 
     def last_relist(self) -> None:
-        log = self._app.observation.events
+        log = self._app.look.events
         found = [each.number for each in log.lines(log.first, log.total)
                  if each.category == "REFLECT" and each.verb in ("LIST", "WATCHLIST", "relist")]
         if found:
@@ -280,7 +280,7 @@ class Looking:
         app = self._app
         ref = app.current_ref if app.chosen in ("objects", "inspect") or app.is_inspecting else None
         if ref is not None:
-            obj = app.observation.read_object(ref)
+            obj = app.look.read_object(ref)
             if obj is None:
                 app.say("it is no longer in the cache", ok=False)
                 return
@@ -313,7 +313,7 @@ class Looking:
             app.say(f"there is no format {clean(kind)!r}: choose {', '.join(FORMATS)}", ok=False)
             return
         pane = "screen" if kind == "svg" else app.chosen
-        rows = rows_of(pane, app.snapshot, app.observation, [each.name for each in app.snapshot.handlers])
+        rows = rows_of(pane, app.snapshot, app.look, [each.name for each in app.snapshot.handlers])
         if kind == "svg":
             content = app.export_screenshot(title="kdash")
         else:

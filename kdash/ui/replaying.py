@@ -49,7 +49,7 @@ class Replaying:
         if self._app.observation.is_replay:
             self._skip("event", by)
         else:
-            self._app.inspect_pane.scrub(self._app.observation, by)
+            self._app.inspect_pane.scrub(self._app.look, by)
 
     def _record(self, arguments: Sequence[str]) -> None:
         path = " ".join(arguments) or time.strftime("kdash-%Y%m%d-%H%M%S.rec")

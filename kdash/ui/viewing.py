@@ -52,7 +52,12 @@ class Viewing:
         if replay is not None:
             app.tell(replay.play())
             return
-        app.frozen = app.snapshot if app.frozen is None else None
+        if app.frozen is None:
+            app.frozen = app.observation.freeze()
+        else:
+            app.observation.objects.look_like(app.frozen.objects, app.observation.labels)
+            app.frozen = None
+        app.arrange()
         app.draw(everything=True)
 
     def zoom(self) -> None:
@@ -76,7 +81,7 @@ class Viewing:
         app = self._app
         of_handlers = app.chosen in ("handlers", "resync")
         orders = HANDLER_ORDERS if of_handlers else OBJECT_ORDERS
-        now = app.handler_order if of_handlers else app.observation.objects.order
+        now = app.handler_order if of_handlers else app.look.objects.order
         wanted = arguments[0] if arguments else orders[(orders.index(now) + 1) % len(orders)]
         if wanted not in orders:
             app.say(f"there is no order {clean(wanted)!r} here: choose {', '.join(orders)}", ok=False)
@@ -86,7 +91,7 @@ class Viewing:
             app.handler_order = wanted
             app.panes["handlers"].chip = chip
         else:
-            app.observation.objects.set_order(wanted)
+            app.look.objects.set_order(wanted)
             app.objects.chip, app.objects.stirred = chip, True
         app.say(f"{'handlers' if of_handlers else 'objects'} by {wanted}")
 
@@ -173,13 +178,13 @@ class Viewing:
         if app.zoomed:
             app.zoomed = False
             app.arrange()
-        elif app.observation.objects.filter_text and app.chosen != "events":
+        elif app.look.objects.filter_text and app.chosen != "events":
             app.objects.set_filter("")
         elif app.events_pane.filter_text and app.chosen == "events":
             app.events_pane.set_filter("")
         elif app.handler and not quits:
             app.handler = ""
-        elif quits and app.snapshot.recording is not None:
+        elif quits and app.newest.recording is not None:
             self._app.push_screen(Question("kdash is recording: end the recording and quit?"), self._leave)
         elif quits:
             app.exit(0)

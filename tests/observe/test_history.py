@@ -274,3 +274,32 @@ def test_more_than_the_budget_forgets_the_oldest_versions_of_all_objects() -> No
         assert history.bytes <= 20_000
     kept = [version.at for n in range(40) for version in history.of("pods", f"k{n}")]
     assert sorted(kept) == [float(number) for number in range(180, 200)]
+
+
+def test_a_frozen_instant_stays_while_the_caches_go_on() -> None:
+    source = FakeSource()
+    source.add("a", data={"x": "0"})
+    source.add("b", data={})
+    with observing(FakeClient(source), handlers=ONE, resync_s=3600.0) as observation:
+        shows(observation, synced)
+        source.modify("a", data={"x": "1"})
+        shows(observation, lambda p: p.handlers[0].updates == 1)
+        frozen = observation.freeze()
+        picture, lines, versions = frozen.snapshot(), frozen.events.total, frozen.history(REF)
+        row = (frozen.objects.get(REF).resource_version, frozen.objects.get(REF).mark)
+        source.modify("a", data={"x": "2"})
+        source.add("c", data={})
+        source.delete("b")
+        observation.resync_now()
+        now = shows(observation, lambda p: p.handlers[0].deletes == 1 and p.handlers[0].syncs >= 1)
+        assert now.events_total > picture.events_total
+        assert frozen.snapshot() is picture and picture.objects == 2 == frozen.objects.objects
+        assert (frozen.events.total, frozen.history(REF)) == (lines, versions)
+        assert (frozen.objects.get(REF).resource_version, frozen.objects.get(REF).mark) == row
+        text = frozen.read_object(REF)
+        assert text is not None and text["data"] == {"x": "1"} and text["metadata"]["resourceVersion"] == row[0]
+        assert frozen.read_object(ObjectRef("configmaps", "default/b")) is not None
+        assert frozen.read_object(ObjectRef("configmaps", "default/c")) is None
+        assert "data.x" in [each.path for each in frozen.changes(REF, 1, 2)]
+        frozen.objects.set_filter("b", frozen.labels)
+        assert frozen.objects.matches == 1 and observation.objects.filter_text == ""

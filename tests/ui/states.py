@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -191,6 +192,12 @@ class Still:
             self._fill_objects(names)
         if snapshot.last_event_at is not None:
             self._fill_events(names)
+
+    def freeze(self) -> Still:
+        """The same at this instant: only the picture can change here."""
+        frozen = copy(self)
+        frozen.objects = self.objects.frozen(lambda _: {})
+        return frozen
 
     def _fill_objects(self, names: tuple[str, ...]) -> None:
         for key, version, updates, age, mark in _OBJECTS:

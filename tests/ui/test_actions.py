@@ -186,7 +186,7 @@ async def _jump(app: KdashApp, pilot: Pilot[int], spy: Spy) -> None:
 
 async def _pause(app: KdashApp, pilot: Pilot[int], spy: Spy) -> None:
     await press(app, pilot, "p")
-    assert "[PAUSED +0]" in screen_text(app)
+    assert "[PAUSED 14:13:20 · +0 events]" in screen_text(app)
     await press(app, pilot, "p")
     assert "PAUSED" not in screen_text(app)
 

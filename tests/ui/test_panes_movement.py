@@ -71,31 +71,29 @@ async def test_marks_stay_on_their_lines_and_can_be_visited() -> None:
         assert "*WATCH" in screen_text(app)
 
 
-async def test_a_pause_keeps_the_rows_and_counts_what_it_holds_back() -> None:
+async def test_a_pause_freezes_the_whole_screen_and_counts_what_it_holds_back() -> None:
     still = Still()
     async with showing(still) as (app, pilot):
-        app.frozen = app.snapshot
-        still.objects.put("pods", "aaa/newcomer", "1", NOW, 100)
-        still.picture = replace(LIVE, events_total=LIVE.events_total + 231)
-        app.draw()
+        app.commands.run("pause")
         await pilot.pause()
-        assert "frozen, +231 newer" in screen_text(app) and "[PAUSED +231]" in screen_text(app)
-        assert "newcomer" not in screen_text(app)
-
-
-async def test_a_pause_leaves_the_countdown_the_handlers_figures_and_the_traffic_alone() -> None:
-    still = Still()
-    async with showing(still) as (app, pilot):
-        app.frozen = app.snapshot
-        slow = replace(LIVE.handlers[1], pending=4321)
-        api = replace(LIVE.api, requests=777)
-        handlers = (LIVE.handlers[0], slow, *LIVE.handlers[2:])
-        still.picture = replace(LIVE, mono=LIVE.mono + 2.0, handlers=handlers, api=api)
-        app.draw()
+        before = screen_text(app).split("\n")[1:-1]
+        still.objects.put("pods", "aaa/newcomer", "1", NOW, 100)
+        handlers = (LIVE.handlers[0], replace(LIVE.handlers[1], pending=4321), *LIVE.handlers[2:])
+        still.picture = replace(LIVE, mono=LIVE.mono + 2.0, handlers=handlers, api=replace(LIVE.api, requests=777),
+                                events_total=LIVE.events_total + 231)
+        for key in ("down", "up"):
+            await pilot.press(key)
+            app.draw()
+            await pilot.pause()
+        assert screen_text(app).split("\n")[1:-1] == before
+        assert "[PAUSED 14:13:20 · +231 events]" in screen_text(app)
+        app.commands.command("filter cart")
+        assert (app.look.objects.matches, still.objects.filter_text) == (app.look.objects.matches, "")
+        app.commands.run("pause")
         await pilot.pause()
         text = screen_text(app)
-        assert "+4321" in text and "requests 777" in text
-        assert "next tick in   2.0s" in text, "it was 4.0s"
+        assert "+4321" in text and "requests 777" in text and "PAUSED" not in text
+        assert still.objects.filter_text == "cart", "what was chosen meanwhile stays"
 
 
 async def test_a_filter_that_matches_nothing_says_so() -> None:

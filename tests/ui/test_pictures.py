@@ -33,7 +33,7 @@ async def test_each_state_looks_as_it_did(look: str, size: str, replayed: bool, 
     different = []
     async with showing(still, SIZES[size], theme, ascii_only) as (app, pilot):
         for state, picture in states.items():
-            app.frozen = LIVE if state in PAUSED else None
+            app.frozen = Still(LIVE) if state in PAUSED else None
             still.picture = picture
             app.draw(everything=True)
             await pilot.pause()

@@ -178,7 +178,7 @@ def test_a_narrow_title_drops_a_figure_as_a_whole() -> None:
                                         ("stopped", "[STOPPED]"), ("starting", "[STARTING]")])
 def test_the_state_word(state: str, word: str) -> None:
     assert state_word(STATES[state], NOW)[0] == word
-    assert state_word(STATES[state], NOW, 231)[0] == "[PAUSED +231]"
+    assert state_word(STATES[state], NOW, 231)[0] == "[PAUSED 14:13:20 · +231 events]"
 
 
 def test_a_quiet_resource_is_not_stale() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left
 
-from kdash.observe.door import Observation
+from kdash.observe.door import Look
 from kdash.probe.events import EventLine
 from kdash.probe.filters import LineTest, line_filter
 from kdash.probe.objects import ObjectRef
@@ -33,9 +33,9 @@ class EventsPane(Pane):
         self._chosen_number: int | None = None  # of the line under the cursor; None while following
         self._top = 0
         self._end = 0  # number (or index of a match) after the last visible line, while not following
-        self._observation: Observation | None = None
+        self._observation: Look | None = None
 
-    def update(self, context: Context, observation: Observation) -> None:
+    def update(self, context: Context, observation: Look) -> None:
         """Draw the visible lines."""
         self._observation, self.stirred = observation, False
         log, now = observation.events, context.snapshot.mono

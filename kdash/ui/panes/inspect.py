@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kdash.observe.door import Observation
+from kdash.observe.door import Look
 from kdash.probe.objects import ObjectRef
 from kdash.probe.snapshot import VersionView
 from kdash.probe.text import clean
@@ -29,7 +29,7 @@ class InspectPane(Pane):
         self._lines: list[Line] = []
         self._from = 0
 
-    def update(self, context: Context, observation: Observation, ref: ObjectRef | None) -> None:
+    def update(self, context: Context, observation: Look, ref: ObjectRef | None) -> None:
         """Show the object that `ref` names."""
         if ref != self._ref:
             self._ref, self._number, self._from = ref, None, 0
@@ -72,7 +72,7 @@ class InspectPane(Pane):
             self._number = None
         return found[0] if found else versions[-1] if versions else None
 
-    def _yaml(self, observation: Observation, ref: ObjectRef, current: str, new: VersionView | None) -> list[Line]:
+    def _yaml(self, observation: Look, ref: ObjectRef, current: str, new: VersionView | None) -> list[Line]:
         number = self._number if self._number is not None else 0
         if self._read != (ref, current, self.tab, number):
             obj = observation.version(ref, number) if number else observation.read_object(ref)
@@ -91,7 +91,7 @@ class InspectPane(Pane):
     def next_tab(self, by: int = 1) -> None:
         self.choose_tab(TABS[(TABS.index(self.tab) + by) % len(TABS)])
 
-    def scrub(self, observation: Observation, by: int) -> None:
+    def scrub(self, observation: Look, by: int) -> None:
         """To an older (-1) or newer (+1) version."""
         if self._ref is None:
             return

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from kdash.observe.door import Observation
+from kdash.observe.door import Look
 from kdash.probe.objects import ObjectRef, RowRef
 from kdash.probe.text import clean
 from kdash.ui.panes.pane import Pane
-from kdash.ui.presenter.context import Context, count
+from kdash.ui.presenter.context import Context
 from kdash.ui.presenter.objects import head_row, header_row, legend, object_row
 from kdash.ui.spans import Line, line, wrap
 
@@ -23,16 +23,14 @@ class ObjectsPane(Pane):
         self.selected: RowRef | None = None
         self._cursor = 0
         self._top = 0
-        self._title = "Objects"
-        self._lines: list[Line] = []
-        self._observation: Observation | None = None
+        self._observation: Look | None = None
 
     @property
     def selected_ref(self) -> ObjectRef | None:
         """The selected object; None on a header."""
         return self.selected.ref if self.selected is not None and self.selected.level == 2 else None
 
-    def update(self, context: Context, observation: Observation) -> None:
+    def update(self, context: Context, observation: Look) -> None:
         """Draw the visible rows."""
         self._observation, self.stirred = observation, False
         index, glyphs = observation.objects, self.glyphs
@@ -66,14 +64,7 @@ class ObjectsPane(Pane):
             if seen is not None:
                 wall = context.snapshot.wall - (context.snapshot.mono - seen)
                 stale = time.strftime("  as of %H:%M:%S", time.localtime(wall))
-        elif context.held_back is not None:
-            stale = f"  frozen, +{count(context.held_back)} newer"
-        self._lines, self._title = lines, f"Objects  {index.objects}{filtered}"
-        self.frame(self._title + stale, lines)
-
-    def tell_held_back(self, number: int) -> None:
-        """While the display is paused: how much has come since; the rows stay as they were."""
-        self.frame(f"{self._title}  frozen, +{count(number)} newer", self._lines)
+        self.frame(f"Objects  {index.objects}{filtered}{stale}", lines)
 
     def _locate(self, total: int, room: int) -> None:
         """Find the selected row again: rows above it may have come or gone."""

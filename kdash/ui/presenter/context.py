@@ -28,8 +28,6 @@ class Context:
     """Requests that came since the last order: the API pane flashes them."""
     last_order: str = ""
     """`resync`, `relist` or `rewatch` for a few seconds after it was given."""
-    held_back: int | None = None
-    """Lines of the event log that came since the reader paused the display; None: not paused."""
     motion: bool = True
     """False: nothing moves but numbers (`--reduced-motion`)."""
 

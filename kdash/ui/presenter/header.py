@@ -24,10 +24,11 @@ _LAST_BOOKMARK = ", last bookmark "
 """Left out where it does not fit."""
 
 
-def state_word(snapshot: Snapshot, now: float, paused_events: int | None = None) -> tuple[str, str]:
-    """The word in brackets and its style: `[RETRY 8s]`, `[PAUSED +231]`."""
+def state_word(snapshot: Snapshot, now: float, paused_events: int | None = None, dot: str = "·") -> tuple[str, str]:
+    """The word in brackets and its style: `[RETRY 8s]`, `[PAUSED 01:08:19 · +70 events]`."""
     if paused_events is not None:
-        return f"[PAUSED +{paused_events}]", _STYLE["PAUSED"]
+        clock = time.strftime("%H:%M:%S", time.localtime(snapshot.wall))
+        return f"[PAUSED {clock} {dot} +{plural(paused_events, 'event')}]", _STYLE["PAUSED"]
     if snapshot.replay is not None:
         return f"[REPLAY {replay_words(snapshot.replay)}]", _STYLE["REPLAY"]
     state = snapshot.state
@@ -89,7 +90,7 @@ def header_line(
 ) -> Line:
     """The bar, with its parts dropped from the right until it fits."""
     snapshot, dot = context.snapshot, context.glyphs.dot
-    word, style = state_word(snapshot, now, paused_events)
+    word, style = state_word(snapshot, now, paused_events, dot)
     room = max(10, context.width - len(word) - 10)
     source = pad(clean(snapshot.source) or "connecting", room // 2).rstrip()
     scope = pad(clean(scope_of(snapshot)), room - width_of(source)).rstrip()

@@ -65,7 +65,7 @@ class InspectScreen(Overlay[None]):
         """One frame; the dashboard's timer calls it."""
         width, height = self.pane.inner
         app = self._dashboard
-        self.pane.update(Context(app.snapshot, app.glyphs, width, height), app.observation, self.ref)
+        self.pane.update(Context(app.snapshot, app.glyphs, width, height), app.look, self.ref)
 
     def action_move(self, rows: int) -> None:
         self.pane.move(rows)
@@ -83,7 +83,7 @@ class InspectScreen(Overlay[None]):
         self.redraw()
 
     def action_scrub(self, by: int) -> None:
-        self.pane.scrub(self._dashboard.observation, by)
+        self.pane.scrub(self._dashboard.look, by)
         self.redraw()
 
     def on_pane_wheeled(self, message: Pane.Wheeled) -> None:

@@ -294,7 +294,8 @@ class Storage:
             return self._commit(cache, "DELETED", key, self.decode(cache.type, stored.raw), stored.raw)
 
     def publish(self, resource: str, changes: Iterable[Prepared]) -> int:
-        """Commit changes whose bytes are ready, without looking into them; returns the version then. For storms."""
+        """Commit changes whose bytes are ready, without looking into them; returns the version then. For storms: who
+        listens with `on_event` hears of the deletions only."""
         with self.lock:
             cache = self._cache(resource)
             for change in changes:
@@ -345,8 +346,9 @@ class Storage:
         self._log.append(Change(self._version, cache.type.qualified, key, type_))
         event = StoredEvent(self._version, type_, key, raw, previous)
         cache.apply(event, pack)
-        for listener in self._on_event:
-            listener(cache.type.qualified, event)
+        if pack or type_ == "DELETED":
+            for listener in self._on_event:
+                listener(cache.type.qualified, event)
         self._committed.notify_all()
 
     @staticmethod

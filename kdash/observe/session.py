@@ -74,6 +74,7 @@ class Session:
         """Why there are no informers; None while there are."""
         self._infos: list[ResourceInfo] = []
         self._changes: list[_Change] = []
+        self._taken: list[_Change] = []  # under way, not in `wanted` yet
         self._stopping = False
         self._generation = 0  # a switch abandons the thread that hangs in the server before
         self._connecting = False
@@ -127,7 +128,7 @@ class Session:
         """What is wanted once all that is under way is done."""
         with self._condition:
             wanted = self.wanted
-            for change in self._changes:
+            for change in (*self._taken, *self._changes):
                 wanted = replace(wanted, **change.fields)
             return wanted
 
@@ -146,8 +147,8 @@ class Session:
                 if self._stopping or generation != self._generation:
                     return None
                 if self._changes:
-                    taken, self._changes = self._changes, []
-                    return taken
+                    self._taken, self._changes = self._changes, []
+                    return list(self._taken)
                 left_s = None if self._retry_at is None else self._retry_at - self._clock.monotonic()
                 if left_s is not None and left_s <= 0:
                     return []
@@ -165,6 +166,8 @@ class Session:
                 try:
                     infos = _resolved(self.client, candidate.resources)
                 except Exception as error:
+                    with self._condition:
+                        self._taken.remove(change)
                     self._tell(change, Outcome(False, f"{shorten(str(error))}; nothing was changed"))
                     continue
             wanted = candidate
@@ -176,7 +179,8 @@ class Session:
                 self._leave()
                 switch()
                 infos = []
-            self.wanted, self._infos = wanted, infos
+            with self._condition:
+                self.wanted, self._infos, self._taken = wanted, infos, []
         return accepted
 
     def _end(self, gone: list[ResourceInfo]) -> None:

@@ -184,3 +184,23 @@ def test_a_selector_that_looks_like_a_namespace_is_no_namespace() -> None:
         informer = picture.informers[0]
         assert (informer.namespace, informer.label_selector) == ("", "app=my-new, -n ew")
         assert "kind: ClusterRole\n" in role_wanted(picture)
+
+
+def test_the_way_back_is_an_order_while_the_way_there_is_under_way() -> None:
+    client = FakeClient(source_with(1))
+    with observing(client, handlers=QUICK, namespace="default") as observation:
+        shows(observation, synced)
+        ending, go_on, ended = threading.Event(), threading.Event(), observation.ended
+
+        def slowly(gone: list[ResourceInfo]) -> None:
+            ending.set()
+            assert go_on.wait(30.0)
+            ended(gone)
+
+        observation.ended = slowly  # type: ignore[method-assign]
+        observation.set_scope(namespace="x")
+        assert ending.wait(30.0)
+        back = observation.set_scope(namespace="default")
+        go_on.set()
+        assert "already" not in back.text
+        shows(observation, lambda p: synced(p) and p.informers[0].scope == "-n default")

@@ -93,7 +93,7 @@ class TerminalDriver(LinuxDriver):
 
     def _take_back(self) -> None:
         """The shell had the terminal meanwhile: set it up and draw everything again."""
-        if self._writer_thread is None or self._raw is None:
+        if self._writer_thread is None or self._raw is None or self._app.is_leaving:
             return
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self.fileno, termios.TCSANOW, self._raw)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import termios
@@ -20,6 +21,7 @@ from typing import Any
 __all__ = ["PATIENCE_S", "Ending"]
 
 PATIENCE_S = 0.8
+_WRITE_S = 0.15
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXCPU")
 _GIVE_BACK = (
     b"\x1b[?2026l\x1b[?2004l\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1004l\x1b[?7h\x1b[<u"
@@ -74,13 +76,19 @@ class _Terminal:
             self._attributes = termios.tcgetattr(sys.__stdin__.fileno())  # type: ignore[union-attr]
 
     def give_back(self) -> None:
-        """Never waits for the terminal."""
+        """Waits for the terminal no longer than `_WRITE_S`."""
         if self._attributes is None:
             return
         with contextlib.suppress(termios.error, OSError, ValueError, AttributeError):
-            descriptor = sys.__stderr__.fileno()  # type: ignore[union-attr]
-            os.set_blocking(descriptor, False)
-            os.write(descriptor, _GIVE_BACK)
-            os.set_blocking(descriptor, True)
+            _write_soon(sys.__stderr__.fileno(), _GIVE_BACK)  # type: ignore[union-attr]
         with contextlib.suppress(termios.error, OSError, ValueError, AttributeError):
             termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, self._attributes)  # type: ignore[union-attr]
+
+
+def _write_soon(descriptor: int, data: bytes) -> None:
+    os.set_blocking(descriptor, False)
+    try:
+        while data and select.select([], [descriptor], [], _WRITE_S)[1]:
+            data = data[os.write(descriptor, data) :]
+    finally:
+        os.set_blocking(descriptor, True)

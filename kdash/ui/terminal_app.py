@@ -142,6 +142,11 @@ class TerminalApp(App[int]):
         else:
             self.exit_soon(code)
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the app was asked to end."""
+        return self._exit
+
     def exit_soon(self, code: int) -> None:
         """Have the screen's thread call `exit`. From any thread; before the app runs, it ends as soon as it does."""
         loop = self._loop_of_app

@@ -114,15 +114,21 @@ class GroupedKeys:
         self._dirty = True
 
     def count_gone(self, informer: str, key: str, change: int) -> None:
-        """Objects that are still shown but deleted do not count in their header."""
+        """Objects that are still shown but deleted do not count in their header; keys of other views are ignored."""
         group = self._group_of(informer, key)
-        if group is not None:
+        if group is not None and self._shows(group, key):
             group.gone += change
             self._dirty = True
 
     def groups(self) -> list[tuple[str, str, list[str]]]:
         """(informer, namespace, its keys in order) of every group; the lists are copies."""
         return [(group.informer, group.namespace, group.keys[:]) for group in self._ordered]
+
+    def _shows(self, group: _Group, key: str) -> bool:
+        if not self._by_key:
+            return key in group.keys and key not in group.dropped
+        at = bisect_left(group.keys, key)
+        return at < len(group.keys) and group.keys[at] == key
 
     def gone(self) -> dict[tuple[str, str], int]:
         """How many keys of each group are deleted."""

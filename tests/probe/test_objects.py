@@ -213,3 +213,10 @@ def _model(held: dict[str, bool], folded: set[str], needle: str) -> list[str]:
         if namespace not in folded:
             rows += [f"  {key.rpartition('/')[2]}" for key in inside]
     return rows
+
+
+def test_a_deleted_object_that_the_filter_hides_takes_nothing_from_the_header() -> None:
+    index = index_with("a/v", "a/x")
+    index.set_filter("!x")
+    index.bury("pods", "a/x", 1.0)
+    assert shown(index) == ["a (1)", "  v"]

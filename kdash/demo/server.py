@@ -32,6 +32,7 @@ from kdash.demo.workload import Workload
 
 __all__ = ["ApiServer"]
 
+_LOG = 4_000
 _KUBECONFIG = """\
 apiVersion: v1
 kind: Config
@@ -78,7 +79,7 @@ class ApiServer:
         other resources too (as on clusters made by kubeadm); `watch_list`: streaming lists are served;
         `watch_backlog`: unread events after which a watch is dropped; `first_version`: what resource versions count
         from. Raises `UnknownScenario` (a ValueError)."""
-        self.storage = Storage(Registry(), window=window, first_version=first_version)
+        self.storage = Storage(Registry(), window=window, log=_LOG, first_version=first_version)
         self.log = RequestLog()
         self.faults = Faults(self)
         self.router = Router(self)

@@ -2,7 +2,8 @@
 
 Contract: one writer (the recorder, under its lock), any number of readers without a lock. Lines are
 numbered from 0 and keep their number; `first` is the oldest still held, `total` the next one. They stand in
-columns, in blocks of 4096; whole blocks leave at the old end. The writer fills the columns first and
+columns, in blocks of 4096; whole blocks leave at the old end. While it is calm all but the newest two are packed: what
+became of their events is not noted any more. The writer fills the columns first and
 publishes `total` last; the tuple of blocks is replaced, never changed, so a reader that holds it can
 finish. Strings were cleaned before they got here; keys are cleaned and interned on their way in, types and
 versions of watch lines on their way out.
@@ -10,11 +11,14 @@ versions of watch lines on their way out.
 
 from __future__ import annotations
 
+import pickle
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from itertools import repeat
+
+import zstandard
 
 from kdash.probe.filters import LineTest
 from kdash.probe.text import clean
@@ -25,6 +29,7 @@ CATEGORIES = ("APP", "API", "REFLECT", "WATCH", "QUEUE", "RESYNC", "HANDLER", "E
 _CODE = {name: code for code, name in enumerate(CATEGORIES)}
 BLOCK = 4096
 _INTERNED_MAX = 1 << 16
+_CALM_S = 60.0  # a block that took longer was filled while it was calm
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,20 @@ class _Block:
         return made
 
 
+class _Packed:
+    """A block that is only read, and seldom."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, block: _Block) -> None:
+        packed = zstandard.ZstdCompressor(level=1).compress(pickle.dumps(block, 5))
+        self._raw = bytes(memoryview(packed))  # a copy of its size
+
+    def opened(self) -> _Block:
+        block: _Block = pickle.loads(zstandard.ZstdDecompressor().decompress(self._raw))
+        return block
+
+
 class EventLog:
     """The newest `size` lines, in blocks of 4096 (so up to one block more)."""
 
@@ -88,14 +107,16 @@ class EventLog:
         self.changed = 0
         """Moves when a line that was already there changes (repeats, trail)."""
         self._blocks_max = max(1, -(-size // BLOCK)) + 1
-        self._held: tuple[int, tuple[_Block, ...]] = (0, (_Block(),))  # number of the first line, blocks
+        self._held: tuple[int, tuple[_Block | _Packed, ...]] = (0, (_Block(),))  # number of the first line, blocks
+        self._opened: tuple[_Packed, _Block] | None = None  # the last one that was read
         self._interned: dict[str, str] = {}
 
     def frozen(self) -> EventLog:
         """A copy that stays as this log is now; under the recorder's lock."""
         log = EventLog(wall_offset_s=self.wall_offset_s)
         first, blocks = self._held
-        log._held, log.total, log.changed = (first, tuple(map(_Block.copied, blocks))), self.total, self.changed
+        copies = tuple(each if isinstance(each, _Packed) else each.copied() for each in blocks)
+        log._held, log.total, log.changed = (first, copies), self.total, self.changed
         return log
 
     # -- for the recorder ---------------------------------------------------------------------------------
@@ -135,7 +156,7 @@ class EventLog:
 
     def annotate(self, number: int, name: str, words: str) -> None:
         """Note on a watch line what became of the event: `queue` → `0.2ms`, a handler's name → `1ms`."""
-        found = self._find(number)
+        found = self._find(number, packed=False)
         if found is not None:
             block, offset = found
             # replaced as a whole: a reader may be walking the old one
@@ -169,7 +190,10 @@ class EventLog:
         """The block to write to and how many lines it still takes."""
         first, blocks = self._held
         tail = blocks[-1]
+        assert isinstance(tail, _Block)
         if len(tail.at) >= BLOCK:
+            if len(blocks) > 1:
+                blocks = (*blocks[:-2], _packed(blocks[-2]), tail)
             tail = _Block()
             blocks = (*blocks, tail)
             if len(blocks) > self._blocks_max:
@@ -209,18 +233,36 @@ class EventLog:
         first, blocks = self._held
         end = self.total if newest is None else min(newest, self.total)
         for at in range(len(blocks) - 1, -1, -1):
-            base, block = first + at * BLOCK, blocks[at]
+            base, block = first + at * BLOCK, self._open(blocks[at])
             for offset in range(min(end - base, BLOCK) - 1, max(oldest - base, 0) - 1, -1):
                 if test(CATEGORIES[block.category[offset]], block.verb[offset], block.key[offset],
                         _detail(block, offset)):
                     yield base + offset
 
-    def _find(self, number: int) -> tuple[_Block, int] | None:
+    def _find(self, number: int, packed: bool = True) -> tuple[_Block, int] | None:
+        """The block of a line and its place there; None for one that is not held, or is `packed` and need not be."""
         first, blocks = self._held
         if not first <= number < self.total:
             return None
         at, offset = divmod(number - first, BLOCK)
-        return (blocks[at], offset) if at < len(blocks) else None
+        if at >= len(blocks) or (not packed and isinstance(blocks[at], _Packed)):
+            return None
+        return self._open(blocks[at]), offset
+
+    def _open(self, block: _Block | _Packed) -> _Block:
+        if isinstance(block, _Block):
+            return block
+        opened = self._opened
+        if opened is None or opened[0] is not block:
+            opened = self._opened = (block, block.opened())
+        return opened[1]
+
+
+def _packed(block: _Block | _Packed) -> _Block | _Packed:
+    """The block, packed if it took its time to fill: in a storm there is none to lose, and it leaves soon."""
+    if isinstance(block, _Packed) or block.at[-1] - block.at[0] < _CALM_S:
+        return block
+    return _Packed(block)
 
 
 def _is_same(

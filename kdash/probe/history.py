@@ -3,7 +3,8 @@
 Contract: written by the drain thread under the recorder's lock, read under it. What a version holds is opaque here;
 whoever feeds it has already taken out what must not be kept (values of Secrets). Objects that never changed cost
 nothing: their first version is taken from the change that ends it. In a storm versions are left out. When more than
-`budget` bytes are held, the oldest versions of all objects go first.
+`budget` bytes are held, the oldest versions of all objects go first. Of the objects that were deleted the last 64 keep
+their history.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from kdash.probe.text import clean
 __all__ = ["KEPT_VERSIONS", "FrozenHistory", "HistoryTopic", "Version", "VersionFed"]
 
 KEPT_VERSIONS = 32
+_GONE_KEPT = 64  # objects that were deleted
 _OVERHEAD = 400  # bytes a version takes besides its content, about
 
 
@@ -116,6 +118,7 @@ class HistoryTopic:
         self._objects: dict[tuple[str, str], list[Version]] = {}
         self._order: deque[tuple[tuple[str, str], int]] = deque()  # (whose, number) as kept, some forgotten since
         self._held = 0
+        self._gone: dict[tuple[str, str], None] = {}  # whose last version is a deletion, in the order of the deletions
         self._listed_at: dict[str, float] = {}
         self.pack: Callable[[str, Any], Any] | None = None
         """Makes a superseded content smaller: (informer, content) → content."""
@@ -222,12 +225,26 @@ class HistoryTopic:
         """The informer is gone for good: objects of the same name that come later are others."""
         self.drop_informer(informer)
         for who in [who for who in self._objects if who[0] == informer]:
-            versions = self._objects.pop(who)
-            self._held -= len(versions)
-            self._bytes -= sum(version.held + _OVERHEAD for version in versions)
+            self._drop(who)
+            self._gone.pop(who, None)
         self._order = deque(entry for entry in self._order if entry[0][0] != informer)
 
+    def _drop(self, who: tuple[str, str]) -> None:
+        versions = self._objects.pop(who, [])
+        self._held -= len(versions)
+        self._bytes -= sum(version.held + _OVERHEAD for version in versions)
+
+    def _note_gone(self, who: tuple[str, str], event: str) -> None:
+        self._gone.pop(who, None)
+        if event == "Deleted":
+            self._gone[who] = None
+            if len(self._gone) > _GONE_KEPT:
+                oldest = next(iter(self._gone))
+                del self._gone[oldest]
+                self._drop(oldest)
+
     def _keep(self, who: tuple[str, str], versions: list[Version], version: Version) -> None:
+        self._note_gone(who, version.event)
         versions.append(version)
         self._order.append((who, version.number))
         self._held += 1

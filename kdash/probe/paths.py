@@ -16,7 +16,7 @@ from kdash.probe.text import clean, duration
 
 __all__ = ["Path", "PathTopic"]
 
-_KEPT = 8192
+_KEPT = 2048
 _SAMPLED = 8
 
 

@@ -303,3 +303,27 @@ def test_a_frozen_instant_stays_while_the_caches_go_on() -> None:
         assert "data.x" in [each.path for each in frozen.changes(REF, 1, 2)]
         frozen.objects.set_filter("b", frozen.labels)
         assert frozen.objects.matches == 1 and observation.objects.filter_text == ""
+
+
+def test_of_the_objects_that_were_deleted_the_last_64_keep_their_history() -> None:
+    history = HistoryTopic(PathTopic())
+
+    def feed(number: int, event: str) -> None:
+        key, content = f"default/p-{number}", {"n": number}
+        history.fed([VersionFed(number, float(number), "pods", key, event, str(number), content, 1_000)], pack=False)
+
+    for number in range(1_000):
+        feed(number, "Added")
+        feed(number, "Deleted" if number % 10 else "Updated")
+    kept = [number for number in range(1_000) if history.of("pods", f"default/p-{number}")]
+    gone = [number for number in range(1_000) if number % 10]
+    assert kept == sorted([*gone[-64:], *range(0, 1_000, 10)])
+    before = history.bytes
+    feed(gone[-64], "Added")  # it is there again
+    feed(5_000, "Added")
+    feed(5_000, "Deleted")
+    assert history.of("pods", f"default/p-{gone[-64]}") and history.of("pods", f"default/p-{gone[-63]}")
+    feed(5_001, "Deleted")
+    assert not history.of("pods", f"default/p-{gone[-63]}")
+    history.forget("pods")
+    assert before > 0 == history.bytes

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import tracemalloc
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,3 +122,42 @@ def test_lines_come_back_as_they_went_in(batches: list[int]) -> None:
             expected += [f"MODIFIED  default/web-{i}  rv 99→{version + i}" for i in range(count)]
     assert log.total == len(expected)
     assert [line.text for line in log.lines(0, log.total)] == expected[log.first :]
+
+
+def calm(log: EventLog, count: int) -> None:
+    """Lines as they come while it is calm, five a second, each with what became of its event."""
+    for _ in range(count):
+        number = log.total
+        at, version, key = number / 5, str(10**6 + number), f"default/web-{number % 42}"
+        log.extend_watch([at], ["pods"], ["MODIFIED"], [key], [version], [str(10**6 + number - 42)])
+        for name in ("queue", "audit", "slow"):
+            log.annotate(number, name, f"{number % 97 / 10}ms")
+
+
+def test_older_lines_are_packed_while_it_is_calm_and_read_as_before() -> None:
+    log = EventLog()
+    calm(log, 5 * BLOCK + 10)
+    for number in (0, BLOCK - 1, BLOCK, 3 * BLOCK + 5, log.total - 1):
+        line = log.line(number)
+        assert line is not None and (line.number, line.key) == (number, f"default/web-{number % 42}")
+        assert line.detail.endswith(f"slow {number % 97 / 10}ms") and f"→{10**6 + number} " in line.detail
+    assert numbers(log, "web-7") == [each for each in range(log.total - 1, -1, -1) if each % 42 == 7]
+    frozen, woken = log.frozen(), pickle.loads(pickle.dumps(log))
+    log.annotate(0, "queue", "late")  # nothing reads it again for that
+    calm(log, 2 * BLOCK)
+    for copy in (frozen, woken):
+        assert copy.total == 5 * BLOCK + 10 and copy.lines(0, 10)[0].detail.endswith("slow 0.0ms")
+    assert log.first == 2 * BLOCK
+
+
+def test_an_hour_of_calm_takes_less_than_two_megabytes_more_than_ten_minutes() -> None:
+    tracemalloc.start()
+    try:
+        log = EventLog()
+        calm(log, 3 * BLOCK)
+        settled, _ = tracemalloc.get_traced_memory()
+        calm(log, 3600 * 5 - 3 * BLOCK)
+        later, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert later - settled < 2_000_000

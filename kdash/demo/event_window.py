@@ -87,21 +87,35 @@ class EventWindow:
         """Take one more event; returns the version of the newest one that had to go for it, 0 if none had to."""
         if self.capacity == 0:
             return event.version
-        self._newest.append(event)
-        self._packing = self._packing and pack
-        self._count += 1
-        self.size += len(event.raw) + _OVERHEAD
-        if len(self._newest) >= _BLOCK:
+        newest = self._newest
+        newest.append(event)
+        if not pack:
+            self._packing = False
+        size = self.size + len(event.raw) + _OVERHEAD
+        if len(newest) >= _BLOCK:
+            self.size = size
             self._close_block()
-        dropped = 0
-        while self._count > self.capacity or (self.size > self._bytes_max and self._count > 1):
-            dropped = self._drop_oldest()
-        return dropped
+            size = self.size
+        if self._count < self.capacity and size <= self._bytes_max:
+            self._count += 1
+            self.size = size
+            return 0
+        if self._oldest:  # one for one, as it mostly is
+            gone = self._oldest.popleft()
+            self.size = size = size - len(gone.raw) - _OVERHEAD
+            return gone.version if size <= self._bytes_max else self._shrink() or gone.version
+        self._count += 1
+        self.size = size
+        return self._shrink()
 
     def resize(self, capacity: int) -> int:
         """Another capacity; returns as `append`."""
-        self.capacity, dropped = capacity, 0
-        while self._count > capacity:
+        self.capacity = capacity
+        return self._shrink()
+
+    def _shrink(self) -> int:
+        dropped = 0
+        while self._count > self.capacity or (self.size > self._bytes_max and self._count > 1):
             dropped = self._drop_oldest()
         return dropped
 

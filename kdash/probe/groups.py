@@ -122,7 +122,9 @@ class GroupedKeys:
 
     def groups(self) -> list[tuple[str, str, list[str]]]:
         """(informer, namespace, its keys in order) of every group; the lists are copies."""
-        return [(group.informer, group.namespace, group.keys[:]) for group in self._ordered]
+        return [(group.informer, group.namespace,
+                 [key for key in group.keys if key not in group.dropped] if group.dropped else group.keys[:])
+                for group in self._ordered]
 
     def _shows(self, group: _Group, key: str) -> bool:
         if not self._by_key:
@@ -133,6 +135,10 @@ class GroupedKeys:
     def gone(self) -> dict[tuple[str, str], int]:
         """How many keys of each group are deleted."""
         return {(group.informer, group.namespace): group.gone for group in self._ordered}
+
+    def copied(self, folded: set[FoldKey]) -> GroupedKeys:
+        """The same keys in the same order, with folds of its own."""
+        return self.arranged(self.groups(), self.gone(), folded, by_key=self._by_key)
 
     def arranged(
         self, groups: Iterable[tuple[str, str, list[str]]], gone: Mapping[tuple[str, str], int],

@@ -272,25 +272,27 @@ class ObjectIndex:
             made = ObjectIndex(self._kept_s)
             made._rows = {name: {key: copy(row) for key, row in rows.items()} for name, rows in self._rows.items()}
             made._gone, made._gone_of = deque(self._gone), dict(self._gone_of)
-            keys, gone = self._all.groups(), self._all.gone()
-            made._all = made._shown = self._all.arranged(keys, gone, made._folded, by_key=True)
-            made.look_like(self, labels_of)
+            made._adopt(self, labels_of)
+            made._all = made._shown = self._all.copied(made._folded)
+            if self._shown is not self._all:
+                made._shown = self._shown.copied(made._folds(made._filter))
         return made
 
     def look_like(self, other: ObjectIndex, labels_of: Callable[[ObjectRef], Mapping[str, str]] | None = None) -> None:
         """Fold, filter and order as `other` does; `labels_of`: where labels are looked up from now on."""
         with self._lock:
-            self._folded.clear()
-            self._folded.update(other._folded)
-            self._folded_matches.clear()
-            self._folded_matches.update(other._folded_matches)
-            self.filter_text, self._filter, self._labels_of = other.filter_text, other._filter, other._labels_of
-            self._labels_of = labels_of or self._labels_of
-            self.order = other.order
-            self._wish += 1
+            self._adopt(other, labels_of)
             for view in self._views():
                 view.touch()
         self.arrange()
+
+    def _adopt(self, other: ObjectIndex, labels_of: Callable[[ObjectRef], Mapping[str, str]] | None) -> None:
+        for own, others in ((self._folded, other._folded), (self._folded_matches, other._folded_matches)):
+            own.clear()
+            own.update(others)
+        self.filter_text, self._filter, self.order = other.filter_text, other._filter, other.order
+        self._labels_of = labels_of or other._labels_of
+        self._wish += 1
 
     def set_filter(self, text: str, labels_of: Callable[[ObjectRef], Mapping[str, str]] | None = None) -> None:
         """Show only the objects that fit `text` (see `filters`); "" shows all. Raises `BadFilter`.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Orders"]
 
 _MANY = 2000
-_ANSWER_S = 0.02
+_ANSWER_S = 0.05
 _NOT_YET = Outcome(False, "not connected yet: there is no informer to order")
 
 

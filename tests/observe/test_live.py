@@ -83,7 +83,9 @@ def test_a_new_period_applies_at_once_and_is_shown() -> None:
     with observing(FakeClient(source_with(1)), handlers=QUICK, resync_s=3600.0) as observation:
         shows(observation, synced)
         outcome = observation.set_resync_period(20.0, "audit")
-        assert (outcome.ok, outcome.extension, outcome.text) == (True, True, "resync period: audit every 20s")
+        assert (outcome.ok, outcome.extension, outcome.text) == (
+            True, True, "resync period: audit every 20s; this restarts the check tick: 20s from now",
+        )
         picture = shows(observation, lambda p: p.resync.hands[0].effective_s == 20.0)
         assert picture.resync.check_period_s == 20.0
         assert not observation.set_resync_period(-1.0).ok

@@ -55,6 +55,7 @@ def test_a_recording_of_a_real_cluster_shows_it_again_and_holds_no_secret(
 ) -> None:
     path, ref = tmp_path / "real.rec", ObjectRef("configmaps", "default/recorded")
     assert observation.record(str(path)).ok
+    until(lambda: observation.snapshot().recording is not None, "it is recorded")
     real_server.kubectl("create", "secret", "generic", "recorded", f"--from-literal=password={PASSWORD}")
     real_server.apply(config_map("recorded", step="1"))
     real_server.kubectl("patch", "configmap", "recorded", "-p", '{"data":{"step":"2"}}')
@@ -63,6 +64,7 @@ def test_a_recording_of_a_real_cluster_shows_it_again_and_holds_no_secret(
     changes = observation.changes(ref, 1, 2)
     assert ("data.step", '"1"', '"2"') in [(each.path, each.old, each.new) for each in changes]
     assert observation.record(None).ok
+    until(lambda: observation.snapshot().recording is None, "all is written")
     objects = observation.snapshot().objects
     told = b"".join(everything_in(path))
     config = yaml.safe_load(Path(real_server.kubeconfig).read_text())

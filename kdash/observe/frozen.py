@@ -66,8 +66,11 @@ class Frozen:
         return advise(self._picture)
 
     def _cached(self, ref: ObjectRef) -> Any:
-        """What the cache held; a change that came while the caches were copied is taken back where that is known."""
+        """What the cache held at that instant. A change that came while the caches were copied is newer than the row:
+        then it is what the history has of the row's version, or nothing."""
         obj, row = self._caches.get(ref.informer, {}).get(ref.key), self.objects.get(ref)
-        if row is None or (obj is not None and obj.resource_version == row.resource_version):
+        if row is None:
+            return None
+        if obj is not None and obj.resource_version == row.resource_version:
             return obj
-        return self._histories.of_version(ref.informer, ref.key, row.resource_version) or obj
+        return self._histories.of_version(ref.informer, ref.key, row.resource_version)

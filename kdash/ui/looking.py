@@ -282,7 +282,7 @@ class Looking:
         if ref is not None:
             obj = app.look.read_object(ref)
             if obj is None:
-                app.say("it is no longer in the cache", ok=False)
+                app.say("it is no longer in the cache, or has changed since this instant", ok=False)
                 return
             text = "\n".join("".join(part for part, _ in line) for line in yaml_lines(obj))
             self._copied(text + "\n", f"the YAML of {clean(ref.key)[:80]}")

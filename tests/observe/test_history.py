@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from kdash.informer.objects import KubeObject
+from kdash.observe.frozen import Frozen
 from kdash.observe.handlers import HandlerSpec
+from kdash.observe.redact import decoded
 from kdash.observe.versions import as_versions, changes_between, contents_of, keepable, left_out, readable
 from kdash.probe.history import KEPT_VERSIONS, HistoryTopic, VersionFed
 from kdash.probe.objects import ObjectRef
@@ -304,6 +307,27 @@ def test_a_frozen_instant_stays_while_the_caches_go_on() -> None:
         assert "data.x" in [each.path for each in frozen.changes(REF, 1, 2)]
         frozen.objects.set_filter("b", frozen.labels)
         assert frozen.objects.matches == 1 and observation.objects.filter_text == ""
+
+
+def test_what_changed_while_an_instant_was_taken_is_absent_never_newer_than_its_row() -> None:
+    source = FakeSource()
+    source.add("a", data={"x": "old"})
+    with observing(FakeClient(source), handlers=ONE, resync_s=3600.0) as observation:
+        shows(observation, synced)
+        (informer,) = observation.informers().values()
+        with observation._draining:  # the records are taken, the caches not yet
+            observation._take()
+            source.modify("a", data={"x": "new"})
+            source.add("c", data={})
+            until_cached = threading.Event()
+            while not {obj.resource_version for obj in informer.indexer.list()} >= {"2", "3"}:
+                until_cached.wait(0.005)
+            caches = {informer.name: informer.indexer.items()}
+            frozen = Frozen(observation.snapshot(), observation.recorder, caches, decoded)
+        row = frozen.objects.get(REF)
+        assert row is not None and row.resource_version == "1"
+        assert frozen.read_object(REF) is None and frozen.version(REF, 1) is None
+        assert frozen.read_object(ObjectRef("configmaps", "default/c")) is None
 
 
 def test_of_the_objects_that_were_deleted_the_last_64_keep_their_history() -> None:

@@ -76,7 +76,9 @@ class InspectPane(Pane):
         number = self._number if self._number is not None else 0
         if self._read != (ref, current, self.tab, number):
             obj = observation.version(ref, number) if number else observation.read_object(ref)
-            missing = "this version's content is forgotten" if number else "no longer in the cache"
+            missing = "no longer cached, or changed since this instant"
+            if number:
+                missing = "this version's content is forgotten"
             if obj is None and not number and new is not None:
                 obj = observation.version(ref, new.number)
             self._lines = yaml_lines(obj) if obj is not None else [line((missing, "dim"))]

@@ -1,8 +1,8 @@
 """The newest events of one resource: whole where they are read, packed where they only may be.
 
 Contract: no locks; the storage's lock is held by every caller. Events are dropped one by one from the old end: beyond
-`capacity`, and beyond `bytes_max`, which counts what is packed as packed. Blocks of `_BLOCK` events are packed
-together: the states of one object are nearly the same, so an event takes some hundred bytes instead of thousands.
+`capacity`, and beyond `bytes_max`, which counts what is packed as packed. Blocks of some events are packed together:
+the states of one object are nearly the same, so an event takes some hundred bytes instead of thousands.
 `append` with `pack=False` leaves its block whole (a storm of prepared changes has no time to pack).
 """
 
@@ -18,7 +18,8 @@ import zstandard
 __all__ = ["BYTES_MAX", "EventWindow", "StoredEvent"]
 
 BYTES_MAX = 8 << 20
-_BLOCK = 128
+_BLOCK = 128  # events at most
+_BLOCK_BYTES = 1 << 17
 _OVERHEAD = 200  # bytes of an event besides its state
 
 
@@ -58,6 +59,7 @@ class EventWindow:
         self._oldest: deque[StoredEvent] = deque()
         self._blocks: deque[_Block] = deque()
         self._newest: list[StoredEvent] = []
+        self._room = _BLOCK_BYTES  # in the newest block
         self._packing = True
         self._count = 0
         self.size = 0
@@ -91,8 +93,10 @@ class EventWindow:
         newest.append(event)
         if not pack:
             self._packing = False
-        size = self.size + len(event.raw) + _OVERHEAD
-        if len(newest) >= _BLOCK:
+        length = len(event.raw)
+        size = self.size + length + _OVERHEAD
+        self._room -= length
+        if self._room <= 0 or len(newest) >= _BLOCK:
             self.size = size
             self._close_block()
             size = self.size
@@ -124,10 +128,11 @@ class EventWindow:
         self._blocks.clear()
         self._newest = []
         self._count = self.size = 0
+        self._room = _BLOCK_BYTES
         self._packing = True
 
     def _close_block(self) -> None:
-        events, self._newest = self._newest, []
+        events, self._newest, self._room = self._newest, [], _BLOCK_BYTES
         whole = sum(len(event.raw) + _OVERHEAD for event in events)
         block = _Block(b"", events, whole)
         if self._packing:

@@ -18,7 +18,7 @@ from .cluster_state import ClusterState
 
 Item = dict[str, Any]
 _MARK = re.compile(rb"@\{([a-z_]+)\}")
-_CACHED = 512
+_CACHED = 64
 
 
 def mark(name: str) -> str:

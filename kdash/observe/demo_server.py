@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DemoHost"]
 
+_WINDOW_S = 75.0  # of changes that can be watched from, as a kube-apiserver keeps
+_LEAST_RATE, _MOST_EVENTS = 33.0, 10_000
+
 
 class DemoHost:
     """Starts one server on 127.0.0.1 and stops it. Thread-safe; importing this imports no server."""
@@ -29,6 +32,7 @@ class DemoHost:
         """What is None takes the server's default. `faults`: what misbehaves from the start."""
         self._faults = tuple(faults)
         options: dict[str, Any] = {"objects": objects, "rate": rate, "seed": seed, "scenario": scenario}
+        options["window"] = int(min(max(rate or 0.0, _LEAST_RATE) * _WINDOW_S, _MOST_EVENTS))
         self._options = {name: value for name, value in options.items() if value is not None} | {"port": port}
         self._lock = threading.Lock()  # guards server and _stopped
         self._stopped = False

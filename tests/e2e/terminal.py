@@ -51,6 +51,8 @@ class Terminal:
                 child_env.pop(name, None)
             child_env.update(env or {})
             os.chdir(cwd or ".")
+            for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # by whoever started the tests, perhaps
+                signal.signal(ignored, signal.SIG_DFL)
             os.execvpe(argv[0], argv, child_env)
         self.resize(columns, rows)
         self.exit_code: int | None = None

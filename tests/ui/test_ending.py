@@ -49,6 +49,7 @@ def test_every_signal_that_would_end_the_process_asks_for_the_end() -> None:
     before = {number: signal.getsignal(number) for number in (*numbers, signal.SIGALRM, signal.SIGXCPU)}
     try:
         for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
             process = Process()
             Ending(lambda _: None, patience_s=0.0, give_back=process.give_back, end=process.end).catch_signals()
             os.kill(os.getpid(), number)

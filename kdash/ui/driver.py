@@ -51,6 +51,8 @@ class TerminalDriver(LinuxDriver):
             self.run_input_thread()
         except OSError:
             self._app.leave(_TERMINAL_GONE)
+        except Exception:
+            self._app.call_later(self._app.panic)  # else the keyboard would be dead under a living screen
 
     def run_input_thread(self) -> None:
         """Read until the driver stops; the end of the terminal ends the app."""
